@@ -1,0 +1,384 @@
+-- The index of one forum: what the repositories of the AT Protocol say, arranged for reading.
+--
+-- Read from top to bottom:
+--   1. sync        what we took from which repository, and how far we are in the stream
+--   2. accounts    whom we know, where they live, whether they may be seen
+--   3. the forum   what the forum's own repository holds: structure, roles, moderation
+--   4. members     what members' repositories hold: posts, memberships, reactions
+--   5. counts      topics and boards; kept by triggers, so they cannot drift from the rows they count
+--
+-- Records refer to each other by AT-URI and are joined when read: a reply may come before its topic.
+-- Text that is compared or ordered as the protocol does it (DIDs, keys, revs, URIs) is COLLATE "C".
+-- Everything here but sessions and the like can be built again from the repositories alone.
+
+
+-- 1. Sync ------------------------------------------------------------------------------------------------------------
+
+-- The ledger: the last thing we know of every record key we ever heard of. An operation takes effect if and only if its
+-- rev is higher than the ledger's and the floor's. A row without cid says that the record is gone, or why it is not kept.
+CREATE TABLE ledger (
+    did         text COLLATE "C" NOT NULL,
+    collection  text COLLATE "C" NOT NULL,
+    rkey        text COLLATE "C" NOT NULL,
+    rev         text COLLATE "C" NOT NULL,
+    cid         text COLLATE "C",
+    why         text,                       -- too_long, foreign, …; NULL for a plain delete
+    version     smallint NOT NULL,          -- of our reading of records; older rows are read anew by the next snapshot
+    PRIMARY KEY (did, collection, rkey)
+);
+
+-- The rev of the last snapshot of a collection: whatever is not newer was already said by it.
+CREATE TABLE floors (
+    did         text COLLATE "C" NOT NULL,
+    collection  text COLLATE "C" NOT NULL,
+    rev         text COLLATE "C" NOT NULL,
+    PRIMARY KEY (did, collection)
+);
+
+-- How far each repository is known. `seen_rev` follows the raw stream; `synced_rev` vouches that all up to it is here.
+CREATE TABLE repos (
+    did             text COLLATE "C" PRIMARY KEY,
+    seen_rev        text COLLATE "C",
+    synced_rev      text COLLATE "C",
+    stale_since     timestamptz,            -- what we hold may be wrong: to be fetched anew
+    stale_reason    text,
+    stale_marks     bigint NOT NULL DEFAULT 0   -- grows with each cause, so a snapshot clears only what it has seen
+);
+-- Health counts the stale ones; backfill takes the longest waiting first.
+CREATE INDEX repos_stale ON repos (stale_since) WHERE stale_since IS NOT NULL;
+
+-- Who reads the stream. Cursor writes are conditional on the epoch: a leader that was replaced changes nothing.
+CREATE TABLE leader (
+    single          boolean PRIMARY KEY DEFAULT true CHECK (single),
+    epoch           bigint NOT NULL,
+    heartbeat_at    timestamptz NOT NULL
+);
+INSERT INTO leader (epoch, heartbeat_at) VALUES (0, 'epoch');
+
+-- Where we are in the stream; written in the transaction of the events it vouches for.
+CREATE TABLE stream (
+    single          boolean PRIMARY KEY DEFAULT true CHECK (single),
+    source          text NOT NULL,
+    cursor          bigint,
+    connected_at    timestamptz NOT NULL    -- when we were last connected and caught up
+);
+
+-- What the stream could not give us; closed by a completed backfill that began later.
+CREATE TABLE gaps (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    source          text NOT NULL,
+    from_cursor     bigint,
+    reason          text NOT NULL,
+    opened_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    closed_at       timestamptz
+);
+-- One open gap per source, cause and place: reconnecting a hundred times does not open a hundred.
+CREATE UNIQUE INDEX gaps_open ON gaps (source, reason, coalesce(from_cursor, -1)) WHERE closed_at IS NULL;
+
+
+-- 2. Accounts --------------------------------------------------------------------------------------------------------
+
+CREATE TABLE accounts (
+    did             text COLLATE "C" PRIMARY KEY,
+    handle          text COLLATE "C",       -- NULL: not known, or not confirmed in both directions
+    pds             text,                   -- origin, https://host
+    signing_key     text,                   -- multibase, of #atproto
+    resolved_at     timestamptz,
+    refresh_at      timestamptz DEFAULT now(),  -- when the identity actor asks next; NULL: never again
+    refresh_failures integer NOT NULL DEFAULT 0,
+    status          text NOT NULL DEFAULT 'active'
+                    CHECK (status IN ('active', 'deactivated', 'suspended', 'takendown', 'deleted')),
+    banned          boolean NOT NULL DEFAULT false  -- the decision of mod_actions, kept here to be joined cheaply
+);
+-- Identity: the next accounts to ask about.
+CREATE INDEX accounts_due ON accounts (refresh_at) WHERE refresh_at IS NOT NULL;
+-- Permalinks by handle.
+CREATE INDEX accounts_by_handle ON accounts (handle) WHERE handle IS NOT NULL;
+
+
+-- 3. The forum's own records -------------------------------------------------------------------------------------------
+
+CREATE TABLE forum (
+    uri             text COLLATE "C" PRIMARY KEY,
+    name            text NOT NULL,
+    description     text,
+    created_at      timestamptz
+);
+
+CREATE TABLE categories (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    uri             text COLLATE "C" NOT NULL UNIQUE,
+    name            text NOT NULL,
+    description     text,
+    slug            text,
+    sort_order      integer NOT NULL,
+    created_at      timestamptz NOT NULL
+);
+
+CREATE TABLE boards (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    uri             text COLLATE "C" NOT NULL UNIQUE,
+    category_uri    text COLLATE "C" NOT NULL,
+    name            text NOT NULL,
+    description     text,
+    slug            text,
+    sort_order      integer NOT NULL,
+    created_at      timestamptz NOT NULL
+);
+
+CREATE TABLE roles (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    uri             text COLLATE "C" NOT NULL UNIQUE,
+    name            text NOT NULL,
+    description     text,
+    permissions     text[] NOT NULL,
+    priority        integer NOT NULL,       -- 0 is strongest
+    created_at      timestamptz NOT NULL
+);
+
+-- Who holds which role: the newest per subject decides; without role_uri, back to the default.
+CREATE TABLE grants (
+    rkey            text COLLATE "C" PRIMARY KEY,
+    subject         text COLLATE "C" NOT NULL,
+    role_uri        text COLLATE "C",
+    created_by      text COLLATE "C" NOT NULL,
+    created_at      timestamptz NOT NULL
+);
+CREATE INDEX grants_newest ON grants (subject, rkey DESC);
+
+-- Moderation, append-only. `ban`/`unban` are the pair ban, on and off; and so on. The newest not yet expired decides.
+CREATE TABLE mod_actions (
+    id              bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+    rkey            text COLLATE "C" PRIMARY KEY,
+    pair            text NOT NULL,          -- ban, lock, pin, delete, mute
+    is_on           boolean NOT NULL,
+    subject         text COLLATE "C" NOT NULL,  -- a DID or the URI of a post
+    reason          text,
+    created_by      text COLLATE "C" NOT NULL,
+    created_at      timestamptz NOT NULL,
+    expires_at      timestamptz
+);
+CREATE INDEX mod_actions_newest ON mod_actions (subject, pair, rkey DESC);
+
+-- The key of the action in force on a subject, NULL where there is none.
+CREATE FUNCTION in_force(the_pair text, the_subject text) RETURNS text
+LANGUAGE sql STABLE
+RETURN (
+    SELECT CASE WHEN newest.is_on THEN newest.rkey END
+      FROM (SELECT a.rkey, a.is_on
+              FROM mod_actions a
+             WHERE a.subject = the_subject AND a.pair = the_pair AND (a.expires_at IS NULL OR a.expires_at > now())
+             ORDER BY a.rkey DESC
+             LIMIT 1) AS newest
+);
+
+CREATE TABLE themes (
+    rkey            text COLLATE "C" PRIMARY KEY,
+    name            text NOT NULL,
+    color_scheme    text NOT NULL,
+    tokens          jsonb NOT NULL,
+    css_overrides   text,
+    font_urls       text[] NOT NULL,
+    created_at      timestamptz NOT NULL
+);
+
+CREATE TABLE theme_policy (
+    uri             text COLLATE "C" PRIMARY KEY,
+    policy          jsonb NOT NULL          -- the record as it is: one row, read whole
+);
+
+
+-- 4. Members' records --------------------------------------------------------------------------------------------------
+
+-- Topics (without root_uri) and replies. Replies are kept also while their topic is not here: it may yet come.
+CREATE TABLE posts (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    uri             text COLLATE "C" NOT NULL UNIQUE,
+    did             text COLLATE "C" NOT NULL,
+    rkey            text COLLATE "C" NOT NULL,
+    cid             text COLLATE "C" NOT NULL,
+    board_uri       text COLLATE "C",       -- of a topic
+    root_uri        text COLLATE "C",       -- of a reply
+    parent_uri      text COLLATE "C",
+    title           text,
+    text            text NOT NULL,
+    markdown        text,
+    created_at      timestamptz NOT NULL,   -- as its author says; not trusted for order
+    seen_at         timestamptz NOT NULL DEFAULT now(),
+    sorted_at       timestamptz NOT NULL,   -- the least of created_at, the key's time and seen_at
+    edited_at       timestamptz,
+    deleted_at      timestamptz,            -- a tombstone: deleted by its author, text gone
+    hidden          boolean NOT NULL DEFAULT false,  -- by a moderator; the decision of mod_actions
+    shown           boolean NOT NULL        -- is_shown(), kept true to it by apply()
+);
+-- A topic's page: its replies in order. A lock and an unlock: the replies after it.
+CREATE INDEX posts_in_topic ON posts (root_uri, sorted_at, uri) WHERE root_uri IS NOT NULL;
+-- A profile's posts; what to hide and show again with its author.
+CREATE INDEX posts_by_author ON posts (did, sorted_at);
+
+-- Whether a post is shown and counted, all else being there. The one definition: whoever sets posts.shown asks it.
+CREATE FUNCTION is_shown(deleted_at timestamptz, hidden boolean, status text, banned boolean, rkey text, locked text)
+RETURNS boolean LANGUAGE sql IMMUTABLE
+RETURN deleted_at IS NULL AND NOT hidden AND status = 'active' AND NOT banned
+       AND (locked IS NULL OR rkey COLLATE "C" <= locked COLLATE "C");
+
+CREATE TABLE memberships (
+    did             text COLLATE "C" NOT NULL,
+    rkey            text COLLATE "C" NOT NULL,
+    joined_at       timestamptz NOT NULL,
+    PRIMARY KEY (did, rkey)
+);
+
+-- One row per account with a membership; `joined_at` of its first.
+CREATE TABLE members (
+    did             text COLLATE "C" PRIMARY KEY,
+    joined_at       timestamptz NOT NULL
+);
+-- The list of members, newest first.
+CREATE INDEX members_newest ON members (joined_at DESC, did);
+
+CREATE TABLE reactions (
+    did             text COLLATE "C" NOT NULL,
+    rkey            text COLLATE "C" NOT NULL,
+    subject_uri     text COLLATE "C" NOT NULL,
+    emoji           text NOT NULL,
+    created_at      timestamptz NOT NULL,
+    PRIMARY KEY (did, rkey)
+);
+-- The reactions to the posts of a page.
+CREATE INDEX reactions_to ON reactions (subject_uri);
+
+
+-- 5. Counts --------------------------------------------------------------------------------------------------------
+
+-- A topic's state beside its post. Keyed by the topic's URI and made by whatever comes first: the topic, a reply, a lock.
+-- board_uri is NULL while the topic itself is not here.
+CREATE TABLE topics (
+    uri             text COLLATE "C" PRIMARY KEY,
+    board_uri       text COLLATE "C",
+    shown           boolean NOT NULL DEFAULT false,
+    pinned          boolean NOT NULL DEFAULT false,
+    locked          text COLLATE "C",       -- key of the lock in force: a TID, so also its time
+    reply_count     bigint NOT NULL DEFAULT 0,
+    last_reply_at   timestamptz,
+    sorted_at       timestamptz,
+    activity_at     timestamptz
+);
+-- A board's topics by activity, pinned first, and by age.
+CREATE INDEX topics_by_activity ON topics (board_uri, pinned, activity_at, uri) WHERE shown;
+CREATE INDEX topics_by_age ON topics (board_uri, sorted_at, uri) WHERE shown;
+
+CREATE TABLE board_counts (
+    uri             text COLLATE "C" PRIMARY KEY,
+    topic_count     bigint NOT NULL DEFAULT 0,
+    reply_count     bigint NOT NULL DEFAULT 0   -- of its shown topics
+);
+
+CREATE TABLE forum_counts (
+    single          boolean PRIMARY KEY DEFAULT true CHECK (single),
+    member_count    bigint NOT NULL DEFAULT 0
+);
+INSERT INTO forum_counts DEFAULT VALUES;
+
+-- posts → topics. Statement triggers: a batch of 500 posts costs three small statements.
+CREATE FUNCTION tally_posts() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    roots text[];
+    deltas bigint[];
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        SELECT array_agg(root_uri), array_agg(n) INTO roots, deltas
+          FROM (SELECT root_uri, count(*) FILTER (WHERE shown) AS n
+                  FROM came WHERE root_uri IS NOT NULL GROUP BY root_uri) AS d;
+    ELSIF TG_OP = 'DELETE' THEN
+        SELECT array_agg(root_uri), array_agg(n) INTO roots, deltas
+          FROM (SELECT root_uri, - count(*) FILTER (WHERE shown) AS n
+                  FROM went WHERE root_uri IS NOT NULL GROUP BY root_uri) AS d;
+    ELSE
+        SELECT array_agg(root_uri), array_agg(n) INTO roots, deltas
+          FROM (SELECT root_uri, sum(n) AS n
+                  FROM (SELECT root_uri, shown::int AS n FROM came
+                        UNION ALL SELECT root_uri, - shown::int FROM went) AS both_sides
+                 WHERE root_uri IS NOT NULL GROUP BY root_uri) AS d;
+    END IF;
+
+    IF TG_OP = 'DELETE' THEN
+        UPDATE topics t SET board_uri = NULL, shown = false, sorted_at = NULL, activity_at = t.last_reply_at
+          FROM went WHERE went.uri = t.uri AND went.root_uri IS NULL;
+    ELSE
+        INSERT INTO topics AS t (uri, board_uri, shown, sorted_at, activity_at)
+        SELECT uri, board_uri, shown, sorted_at, sorted_at FROM came WHERE root_uri IS NULL ORDER BY uri
+        ON CONFLICT (uri) DO UPDATE
+           SET board_uri = excluded.board_uri, shown = excluded.shown, sorted_at = excluded.sorted_at,
+               activity_at = greatest(excluded.sorted_at, t.last_reply_at);
+    END IF;
+    IF TG_OP = 'UPDATE' THEN  -- a topic edited into a reply
+        UPDATE topics t SET board_uri = NULL, shown = false, sorted_at = NULL, activity_at = t.last_reply_at
+          FROM went JOIN came USING (uri)
+         WHERE t.uri = went.uri AND went.root_uri IS NULL AND came.root_uri IS NOT NULL;
+    END IF;
+
+    IF roots IS NOT NULL THEN
+        INSERT INTO topics AS t (uri, reply_count, last_reply_at, activity_at)
+        SELECT d.root, d.n, latest.sorted_at, latest.sorted_at
+          FROM unnest(roots, deltas) AS d (root, n)
+          LEFT JOIN LATERAL (SELECT p.sorted_at FROM posts p
+                              WHERE p.root_uri = d.root AND p.shown
+                              ORDER BY p.sorted_at DESC, p.uri DESC LIMIT 1) AS latest ON true
+         ORDER BY d.root
+        ON CONFLICT (uri) DO UPDATE
+           SET reply_count = t.reply_count + excluded.reply_count, last_reply_at = excluded.last_reply_at,
+               activity_at = greatest(t.sorted_at, excluded.last_reply_at);
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER posts_came AFTER INSERT ON posts
+    REFERENCING NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION tally_posts();
+CREATE TRIGGER posts_changed AFTER UPDATE ON posts
+    REFERENCING OLD TABLE AS went NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION tally_posts();
+CREATE TRIGGER posts_went AFTER DELETE ON posts
+    REFERENCING OLD TABLE AS went FOR EACH STATEMENT EXECUTE FUNCTION tally_posts();
+
+-- topics → board_counts. Hiding a topic takes its replies out of the board in one step, however many there are.
+CREATE FUNCTION tally_topics() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO board_counts AS b (uri, topic_count, reply_count)
+        SELECT board_uri, count(*), sum(reply_count)
+          FROM came WHERE shown AND board_uri IS NOT NULL GROUP BY board_uri ORDER BY board_uri
+        ON CONFLICT (uri) DO UPDATE
+           SET topic_count = b.topic_count + excluded.topic_count, reply_count = b.reply_count + excluded.reply_count;
+    ELSE
+        INSERT INTO board_counts AS b (uri, topic_count, reply_count)
+        SELECT board_uri, sum(n), sum(replies)
+          FROM (SELECT board_uri, 1 AS n, reply_count AS replies FROM came WHERE shown
+                UNION ALL SELECT board_uri, -1, - reply_count FROM went WHERE shown) AS both_sides
+         WHERE board_uri IS NOT NULL
+         GROUP BY board_uri HAVING sum(n) <> 0 OR sum(replies) <> 0 ORDER BY board_uri
+        ON CONFLICT (uri) DO UPDATE
+           SET topic_count = b.topic_count + excluded.topic_count, reply_count = b.reply_count + excluded.reply_count;
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER topics_came AFTER INSERT ON topics
+    REFERENCING NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION tally_topics();
+CREATE TRIGGER topics_changed AFTER UPDATE ON topics
+    REFERENCING OLD TABLE AS went NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION tally_topics();
+
+-- members → forum_counts.
+CREATE FUNCTION tally_members() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        UPDATE forum_counts SET member_count = member_count + (SELECT count(*) FROM came);
+    ELSE
+        UPDATE forum_counts SET member_count = member_count - (SELECT count(*) FROM went);
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER members_came AFTER INSERT ON members
+    REFERENCING NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION tally_members();
+CREATE TRIGGER members_went AFTER DELETE ON members
+    REFERENCING OLD TABLE AS went FOR EACH STATEMENT EXECUTE FUNCTION tally_members();
