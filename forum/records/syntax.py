@@ -32,7 +32,7 @@ _match_nsid = re.compile(_NSID).fullmatch
 _match_record_key = re.compile(_RECORD_KEY).fullmatch
 _match_at_uri = re.compile(rf"at://({_DID}|{_HANDLE})(?:/({_NSID})(?:/({_RECORD_KEY}))?)?").fullmatch
 _match_tid = re.compile("[2-7a-j][2-7a-z]{12}").fullmatch
-# Any multibase but version 0, which the protocol does not know; whether the bytes make sense is for `datamodel`.
+# Any multibase, but not version 0, which the protocol does not know; `datamodel` looks at the bytes.
 _match_cid = re.compile("(?!Qm)[a-zA-Z0-9+=]{8,256}").fullmatch
 _match_uri = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,80}:[^\s\x00-\x20\x7f]+").fullmatch
 _match_language = re.compile("(?:[a-z]{2,3}|i(?=-)|[xX](?=-))(?:-[a-zA-Z0-9]{1,8})*").fullmatch
@@ -50,7 +50,7 @@ _LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class AtUri(NamedTuple):
-    """An AT-URI taken apart; `collection` and `rkey` are empty where it names a repository or a collection."""
+    """An AT-URI taken apart; `collection` and `rkey` are empty where it names something larger."""
 
     did_or_handle: str
     collection: str
@@ -191,7 +191,7 @@ def _read_datetime(text: str) -> datetime | None:
 
 
 def _clamp_year_zero(text: str) -> datetime | None:
-    """Read it as the year 4, a leap year like 0; a moment that falls before that year is before the year 0000."""
+    """Read it as the year 4, a leap year like 0; what falls before year 4 is before the year 0000."""
     moved = _read_datetime("0004" + text[4:])
     return None if moved is None or moved.year < 4 else _EARLIEST
 
