@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from forum.errors import BadInput, Unavailable
 
 
-
 class DatabaseAway(Unavailable):
     """No connection could be had, or the one in use was lost; the transaction did not commit as far as we know."""
 

@@ -1,0 +1,106 @@
+"""Identity: keeps `accounts` true to the DID documents and PDSes, and answers with signing keys.
+
+The queue is accounts.refresh_at: new accounts, `#identity` and `#account` events, and age set it; a notice wakes us.
+What the PDS says of an account decides, an event is only a hint. Talks to the network and the database.
+"""
+
+import random
+
+import structlog
+import trio
+
+from actors.health import Pulse
+from actors.resolver import Resolver
+from forum import accounts, changes, ledger
+from forum.database import Database, DatabaseAway
+from forum.errors import BadInput, Unavailable
+
+AT_ONCE = 8
+FRESH_SECONDS = 24 * 3600.0
+LONGEST_WAIT_SECONDS = 6 * 3600.0
+LOOK_SECONDS = 60.0  # how long a lost wake-up can go unnoticed
+
+log = structlog.get_logger()
+
+
+class WakeUp:
+    """A bell that remembers one ring."""
+
+    def __init__(self) -> None:
+        self._rung = trio.Event()
+
+    def ring(self) -> None:
+        self._rung.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Until rung, at most so long."""
+        with trio.move_on_after(seconds):
+            await self._rung.wait()
+        self._rung = trio.Event()
+
+
+async def run_identity(resolver: Resolver, database: Database, wake_up: WakeUp, pulse: Pulse) -> None:
+    """Ask about the accounts that are due, a few at a time, for ever."""
+    while True:
+        pulse.become("running")
+        seconds = 2.0
+        try:
+            seconds = await _refresh_due(resolver, database, pulse)
+        except* DatabaseAway:
+            pulse.become("waiting", "the database is away")
+        if seconds > 0:
+            await wake_up.wait(min(seconds, LOOK_SECONDS))
+
+
+async def _refresh_due(resolver: Resolver, database: Database, pulse: Pulse) -> float:
+    """One round; the seconds until the next is due."""
+    async with database.connection() as connection:
+        due = await accounts.due(connection, AT_ONCE)
+        wait = await accounts.seconds_to_next(connection)
+    async with trio.open_nursery() as nursery:
+        for account in due:
+            nursery.start_soon(_refresh, resolver, database, account, pulse)
+    return 0.0 if due else LOOK_SECONDS if wait is None else max(wait, 0.1)
+
+
+async def _refresh(resolver: Resolver, database: Database, account: accounts.Due, pulse: Pulse) -> None:
+    async with database.connection() as connection:
+        asked_at = await connection.fetchval("SELECT now()")
+    try:
+        identity = await resolver.ask(account.did)
+    except (Unavailable, BadInput) as error:
+        pulse.counters["failed"] += 1
+        log.info("identity_unavailable", did=account.did, reason=str(error), failures=account.failures + 1)
+        async with database.transaction() as tx:
+            await accounts.postpone(tx, account.did, seconds=_wait_seconds(account.failures))
+        return
+    async with database.transaction() as tx:
+        await ledger.take_lock(tx)
+        again = FRESH_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311 - spreads the load
+        changed = await accounts.store(tx, identity, asked_at=asked_at, again_in_seconds=again)
+        await changes.notify(tx, changed)
+    pulse.counters["refreshed"] += 1
+    pulse.beat()
+
+
+def _wait_seconds(failures: int) -> float:
+    """10 s, doubling with each failure, with jitter."""
+    longest = min(10.0 * float(1 << min(failures, 20)), LONGEST_WAIT_SECONDS)
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter is no secret
+
+
+class Keys:
+    """Signing keys for the firehose, remembered; asked for once at a time per account."""
+
+    def __init__(self, resolver: Resolver, *, remember: int = 100_000) -> None:
+        self._resolver = resolver
+        self._remember = remember
+        self._keys: dict[str, str | None] = {}
+
+    async def __call__(self, did: str, *, fresh: bool = False) -> str | None:
+        if fresh or did not in self._keys:
+            document = await self._resolver.document(did)
+            if len(self._keys) >= self._remember:
+                self._keys.pop(next(iter(self._keys)))  # the oldest: it is asked for again when it posts
+            self._keys[did] = document.signing_key if document else None
+        return self._keys[did]

@@ -1,0 +1,139 @@
+"""The one client for hosts that users name: PDSes, did:web hosts, handles' own sites.
+
+Addresses are checked after resolution and the checked address is the one dialled, so a name that answers differently
+the second time gains nothing. Private, loopback, link-local and metadata addresses are refused unless in development.
+Sizes, times and redirects are bounded. `Unavailable`: a host does not answer; `BadInput`: the answer is bad.
+"""
+
+import ipaddress
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpcore
+import httpx
+import msgspec
+import trio
+
+from forum.errors import BadInput, Unavailable
+
+MAX_ANSWER_BYTES = 1_000_000
+SECONDS = 10
+USER_AGENT = "atbb"
+
+
+class Guard(httpcore.AsyncNetworkBackend):
+    """Dials public addresses only: resolves the name itself and connects to what it has checked."""
+
+    def __init__(self, *, allow_private: bool) -> None:
+        self._allow_private = allow_private
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        last: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in await self._addresses(host, port):
+            try:
+                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                last = error
+        raise last
+
+    async def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        raise httpcore.ConnectError("no unix sockets here")
+
+    async def sleep(self, seconds: float) -> None:
+        await trio.sleep(seconds)
+
+    async def _addresses(self, host: str, port: int) -> list[str]:
+        try:
+            found = await trio.socket.getaddrinfo(host, port, type=trio.socket.SOCK_STREAM)
+        except OSError as error:
+            raise httpcore.ConnectError(f"{host} does not resolve") from error
+        addresses = [str(sockaddr[0]) for *_, sockaddr in found]
+        if not self._allow_private and not all(is_public(address) for address in addresses):
+            raise httpcore.ConnectError(f"{host} has a private address")
+        return addresses
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the open internet, also when it hides inside an IPv6 one."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
+        if inner:
+            return is_public(str(inner))
+        if ip in ipaddress.ip_network("64:ff9b::/96"):
+            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+    return ip.is_global and not ip.is_multicast
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished answer, never larger than asked for."""
+
+    status: int
+    body: bytes
+
+    def json(self) -> object:
+        """Raises `BadInput` when it is not JSON."""
+        try:
+            return msgspec.json.decode(self.body)
+        except (msgspec.DecodeError, RecursionError, ValueError) as error:
+            raise BadInput("bad_answer", "the answer is not JSON") from error
+
+
+class WebClient:
+    """GET with bounds."""
+
+    def __init__(self, client: httpx.AsyncClient, *, allow_http: bool) -> None:
+        self._client = client
+        self._allow_http = allow_http
+
+    async def get(
+        self, url: str, *, params: Mapping[str, str] | None = None, max_bytes: int = MAX_ANSWER_BYTES
+    ) -> Answer:
+        """Raises `Unavailable` when the host does not answer in time, `BadInput` when the answer is too large."""
+        if not self._allow_http and not url.startswith("https://"):
+            raise BadInput("not_https", f"{url} is not https")
+        try:
+            with trio.fail_after(SECONDS):
+                async with self._client.stream("GET", url, params=params) as response:
+                    return Answer(response.status_code, await _read(response, max_bytes))
+        except (httpx.HTTPError, httpx.InvalidURL, trio.TooSlowError) as error:
+            raise Unavailable(f"{url} does not answer: {type(error).__name__} {error}") from error
+
+
+async def _read(response: httpx.Response, max_bytes: int) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > max_bytes:
+            raise BadInput("too_large", f"the answer of {response.url} is over {max_bytes} bytes")
+    return bytes(body)
+
+
+@asynccontextmanager
+async def open_web_client(*, development: bool) -> AsyncIterator[WebClient]:
+    """`development` allows http and private addresses."""
+    transport = httpx.AsyncHTTPTransport(retries=0, limits=httpx.Limits(max_connections=50))
+    transport._pool._network_backend = Guard(allow_private=development)
+    async with httpx.AsyncClient(
+        transport=transport,
+        timeout=httpx.Timeout(SECONDS, connect=5),
+        follow_redirects=False,
+        trust_env=False,
+        headers={"user-agent": USER_AGENT},
+    ) as client:
+        yield WebClient(client, allow_http=development)

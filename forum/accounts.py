@@ -1,0 +1,117 @@
+"""Accounts: who to ask about next, and what the answer changes. The queue is a column, so a crash forgets nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from forum import ledger, visibility
+from forum.changes import Changes
+from forum.database import Connection
+
+Status = Literal["active", "deactivated", "suspended", "takendown", "deleted"]
+
+KNOWN = "SELECT did FROM accounts"
+ASK_AGAIN = "UPDATE accounts SET refresh_at = now(), refresh_failures = 0 WHERE did = ANY ($1::text[])"
+DUE = """
+SELECT did, refresh_failures, handle, pds FROM accounts WHERE refresh_at <= now() ORDER BY refresh_at LIMIT $1
+"""
+NEXT_DUE = "SELECT extract(epoch FROM min(refresh_at) - now())::float8 FROM accounts"
+READ = "SELECT did, handle, pds, signing_key, status FROM accounts WHERE did = $1 FOR UPDATE"
+# A refresh asked for while we were asking (refresh_at moved) stays asked for.
+STORE = """
+UPDATE accounts
+   SET handle = $2, pds = $3, signing_key = $4, resolved_at = now(), refresh_failures = 0, status = $5,
+       refresh_at = CASE WHEN refresh_at > $6 THEN refresh_at ELSE now() + make_interval(secs => $7) END
+ WHERE did = $1
+"""
+POSTPONE = """
+UPDATE accounts SET refresh_failures = refresh_failures + 1, refresh_at = now() + make_interval(secs => $2)
+ WHERE did = $1
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """An account to be asked about, how often that failed in a row, and what we believed before."""
+
+    did: str
+    failures: int
+    handle: str | None
+    pds: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What a DID document and its PDS say of an account. `handle` is None unless confirmed in both directions."""
+
+    did: str
+    handle: str | None
+    pds: str | None
+    signing_key: str | None
+    status: Status
+
+
+async def known_dids(connection: Connection) -> set[str]:
+    """Everyone we ever indexed something of: whose identity and account events concern us."""
+    return {row["did"] for row in await connection.fetch(KNOWN)}
+
+
+async def ask_again(tx: Connection, dids: Sequence[str]) -> None:
+    """Queue a refresh; of unknown accounts nothing is asked."""
+    if dids:
+        await tx.execute(ASK_AGAIN, list(dids))
+
+
+async def due(connection: Connection, limit: int) -> list[Due]:
+    """The accounts whose turn it is, longest waiting first."""
+    rows = await connection.fetch(DUE, limit)
+    return [Due(did=row["did"], failures=row["refresh_failures"], handle=row["handle"], pds=row["pds"]) for row in rows]
+
+
+async def seconds_to_next(connection: Connection) -> float | None:
+    """How long until the next account is due; None when none ever is."""
+    seconds: float | None = await connection.fetchval(NEXT_DUE)
+    return seconds
+
+
+async def store(tx: Connection, identity: Identity, *, asked_at: object, again_in_seconds: float) -> Changes:
+    """Keep an answer, and do what a changed status or PDS asks for: hide, show, erase, mark stale.
+
+    `asked_at` is the database's time before the asking began. The caller holds the ledger's lock.
+    """
+    before = await tx.fetchrow(READ, identity.did)
+    if before is None:
+        return Changes()
+    await tx.execute(
+        STORE,
+        identity.did,
+        identity.handle,
+        identity.pds,
+        identity.signing_key,
+        identity.status,
+        asked_at,
+        again_in_seconds,
+    )
+    changes = Changes()
+    if identity.status == "deleted" and before["status"] != "deleted":
+        await ledger.erase(tx, identity.did)
+        changes |= Changes(all=True)
+    if (identity.status == "active") != (before["status"] == "active"):
+        changes |= await visibility.show_authors(tx, [identity.did])
+    if identity.status == "active":
+        await _mark_if_moved(tx, identity, was_active=before["status"] == "active", old_pds=before["pds"])
+    if identity.handle != before["handle"]:
+        changes |= Changes(dids=frozenset((identity.did,)))
+    return changes
+
+
+async def _mark_if_moved(tx: Connection, identity: Identity, *, was_active: bool, old_pds: str | None) -> None:
+    if not was_active:
+        await ledger.mark_stale(tx, {identity.did: "active_again"})
+    elif old_pds is not None and identity.pds != old_pds:
+        await ledger.mark_stale(tx, {identity.did: "moved"})
+
+
+async def postpone(tx: Connection, did: str, *, seconds: float) -> None:
+    """The asking failed: once more, later."""
+    await tx.execute(POSTPONE, did, seconds)

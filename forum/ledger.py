@@ -1,0 +1,218 @@
+"""The convergent index (design.md §3): `apply()` and snapshots, the only ways a record gets into our tables or out.
+
+An operation takes effect if and only if its rev is higher than the ledger's and the floor's. So live events, replays,
+snapshots and our own writes may come in any order, any number of times, from any process, and end the same.
+All functions run inside a transaction of the caller that holds `take_lock()`; none of them commits.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from forum import index
+from forum.changes import Changes
+from forum.database import Connection
+from forum.protocol.events import RecordOp
+from forum.records.names import BOARD, MEMBERSHIP, POST, is_ours
+
+READING = 1
+"""Version of our reading of records. Raise it when a record we hold would be read otherwise today."""
+
+LOCK = 0x61746262  # "atbb": one writer at a time, in whichever process
+
+TAKE_LOCK = "SELECT pg_advisory_xact_lock($1)"
+
+# Closed accounts (deactivated, taken down, deleted) are closed to commits: becoming active again makes them stale.
+CLAIM = """
+INSERT INTO ledger AS l (did, collection, rkey, rev, cid, why, version)
+SELECT i.did, i.collection, i.rkey, i.rev, i.cid, i.why, $7
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+       AS i (did, collection, rkey, rev, cid, why)
+  LEFT JOIN floors f USING (did, collection)
+  LEFT JOIN accounts a USING (did)
+ WHERE (f.rev IS NULL OR i.rev > f.rev) AND (a.status IS NULL OR a.status = 'active')
+    ON CONFLICT (did, collection, rkey) DO UPDATE
+   SET rev = excluded.rev, cid = excluded.cid, why = excluded.why, version = excluded.version
+ WHERE excluded.rev > l.rev
+RETURNING did, collection, rkey
+"""
+
+RAISE_FLOORS = """
+INSERT INTO floors AS f (did, collection, rev)
+SELECT $1, c, $3 FROM unnest($2::text[]) AS c
+    ON CONFLICT (did, collection) DO UPDATE SET rev = greatest(f.rev, excluded.rev)
+"""
+
+MARK_STALE = """
+INSERT INTO repos AS r (did, stale_since, stale_reason, stale_marks)
+SELECT i.did, now(), i.reason, 1 FROM unnest($1::text[], $2::text[]) AS i (did, reason)
+    ON CONFLICT (did) DO UPDATE
+   SET stale_since = coalesce(r.stale_since, now()), stale_reason = excluded.stale_reason,
+       stale_marks = r.stale_marks + 1
+RETURNING stale_marks
+"""
+
+DROP_MISSING = """
+DELETE FROM ledger
+ WHERE did = $1 AND collection = $2 AND rkey >= $3 AND ($4::text IS NULL OR rkey < $4) AND rev <= $5
+   AND rkey <> ALL ($6::text[])
+RETURNING rkey, cid
+"""
+
+CLAIM_PAGE = """
+INSERT INTO ledger AS l (did, collection, rkey, rev, cid, why, version)
+SELECT $1, $2, i.rkey, $3, i.cid, i.why, $7
+  FROM unnest($4::text[], $5::text[], $6::text[]) AS i (rkey, cid, why)
+    ON CONFLICT (did, collection, rkey) DO UPDATE
+   SET rev = excluded.rev, cid = excluded.cid, why = excluded.why, version = excluded.version
+ WHERE l.rev <= excluded.rev AND (l.cid IS DISTINCT FROM excluded.cid OR l.version < excluded.version)
+RETURNING rkey
+"""
+
+FINISH = """
+INSERT INTO repos AS r (did, synced_rev) VALUES ($1, $2)
+    ON CONFLICT (did) DO UPDATE
+   SET synced_rev = greatest(r.synced_rev, excluded.synced_rev),
+       stale_since = CASE WHEN r.stale_marks = $3 THEN NULL ELSE r.stale_since END,
+       stale_reason = CASE WHEN r.stale_marks = $3 THEN NULL ELSE r.stale_reason END
+"""
+
+ERASE = (
+    "DELETE FROM posts WHERE did = $1",
+    "DELETE FROM memberships WHERE did = $1",
+    "DELETE FROM members WHERE did = $1",
+    "DELETE FROM reactions WHERE did = $1",
+    "DELETE FROM ledger WHERE did = $1",
+    "DELETE FROM floors WHERE did = $1",
+    "DELETE FROM repos WHERE did = $1",
+)
+
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What one call changed: operations that took effect, refusals by reason, and what readers should look at again."""
+
+    effective: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    changes: Changes = field(default_factory=Changes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Part of a snapshot of one collection: all records with `low` <= rkey < `high` (None: to the end) at `rev`."""
+
+    did: str
+    collection: str
+    rev: str
+    low: str
+    high: str | None
+    ops: Sequence[RecordOp]
+
+
+async def take_lock(tx: Connection) -> None:
+    """Wait to be the one writer until the transaction ends; what was committed before is then seen."""
+    await tx.execute(TAKE_LOCK, LOCK)
+
+
+async def apply(tx: Connection, ops: Iterable[RecordOp], *, forum_did: str) -> Applied:
+    """Let each operation take effect if it is news. Checked records only: `why` says what was refused before."""
+    folded = [kept(op, forum_did) for op in fold(ops) if is_ours(op.did, op.collection, forum_did)]
+    if not folded:
+        return Applied()
+    folded.sort(key=key_of)
+    columns = zip(*((o.did, o.collection, o.rkey, o.rev, o.cid, o.why) for o in folded), strict=True)
+    rows = await tx.fetch(CLAIM, *columns, READING)
+    claimed = {(row[0], row[1], row[2]) for row in rows}
+    return await _index(tx, [op for op in folded if key_of(op) in claimed])
+
+
+def fold(ops: Iterable[RecordOp]) -> Iterable[RecordOp]:
+    """One operation per key: that of the highest rev, of the same rev the last."""
+    newest: dict[Key, RecordOp] = {}
+    for op in ops:
+        key = key_of(op)
+        known = newest.get(key)
+        if known is None or op.rev >= known.rev:
+            newest[key] = op
+    return newest.values()
+
+
+def key_of(op: RecordOp) -> Key:
+    return (op.did, op.collection, op.rkey)
+
+
+def kept(op: RecordOp, forum_did: str) -> RecordOp:
+    """The operation as the ledger shall have it: a record that belongs to another forum is one we do not hold."""
+    if op.why is not None:
+        return RecordOp(did=op.did, collection=op.collection, rkey=op.rkey, rev=op.rev, why=op.why)
+    if op.record is not None and _is_foreign(op, forum_did):
+        return RecordOp(did=op.did, collection=op.collection, rkey=op.rkey, rev=op.rev, why="foreign")
+    return op
+
+
+def _is_foreign(op: RecordOp, forum_did: str) -> bool:
+    record = op.record or {}
+    if op.collection == POST and "reply" not in record:
+        uri: str = record["board"]["board"]["uri"]
+        return not uri.startswith(f"at://{forum_did}/{BOARD}/")
+    if op.collection == MEMBERSHIP:
+        uri = record["forum"]["forum"]["uri"]
+        return not uri.startswith(f"at://{forum_did}/")
+    return False
+
+
+async def _index(tx: Connection, effective: Sequence[RecordOp]) -> Applied:
+    refused = Counter(op.why for op in effective if op.why is not None)
+    changes = await index.write(tx, effective)
+    return Applied(effective=len(effective), refused=refused, changes=changes)
+
+
+async def mark_stale(tx: Connection, reasons: dict[str, str]) -> None:
+    """Note repositories (DID → reason) that must be fetched anew: what we hold of them may be wrong."""
+    if reasons:
+        await tx.fetch(MARK_STALE, *zip(*sorted(reasons.items()), strict=True))
+
+
+async def begin_snapshot(tx: Connection, did: str, collections: Sequence[str], rev: str) -> int:
+    """Raise the floors to `rev` before the first page is applied, the repository being stale until the last one is.
+
+    The returned mark goes to `finish_snapshot`. (A floor raised later lets a replayed event slip in behind the pages.)
+    """
+    mark: int = await tx.fetchval(MARK_STALE, [did], ["snapshot"])
+    await tx.execute(RAISE_FLOORS, did, list(collections), rev)
+    return mark
+
+
+async def apply_page(tx: Connection, page: Page, *, forum_did: str) -> Applied:
+    """Make one interval of keys equal to the page: put what it has, drop what it has not, leave what is newer."""
+    ops = {op.rkey: kept(op, forum_did) for op in page.ops}
+    missing = await tx.fetch(DROP_MISSING, page.did, page.collection, page.low, page.high, page.rev, list(ops))
+    gone = [
+        RecordOp(did=page.did, collection=page.collection, rkey=row["rkey"], rev=page.rev)
+        for row in missing
+        if row["cid"] is not None
+    ]
+    rows = await tx.fetch(
+        CLAIM_PAGE,
+        page.did,
+        page.collection,
+        page.rev,
+        list(ops),
+        [op.cid for op in ops.values()],
+        [op.why for op in ops.values()],
+        READING,
+    )
+    return await _index(tx, gone + [ops[row["rkey"]] for row in rows])
+
+
+async def finish_snapshot(tx: Connection, did: str, rev: str, *, mark: int) -> None:
+    """All pages of all collections are in: known up to `rev`, and no longer stale unless marked since."""
+    await tx.execute(FINISH, did, rev, mark)
+
+
+async def erase(tx: Connection, did: str) -> None:
+    """Forget the content of a deleted account, its ledger and floors with it."""
+    for statement in ERASE:
+        await tx.execute(statement, did)

@@ -1,0 +1,81 @@
+"""Who and what may be seen: bans, hides, locks, pins and account status, carried into the rows they concern.
+
+A decision is kept where it is read (accounts.banned, topics.locked and pinned, posts.hidden), and `posts.shown` of
+every post it touches is set anew by `is_shown()`; the triggers of schema.sql carry that into the counts.
+"""
+
+from collections.abc import Sequence
+
+from forum.changes import Changes
+from forum.database import Connection
+
+DECIDE_ACCOUNTS = """
+UPDATE accounts a SET banned = d.banned
+  FROM (SELECT s AS did, in_force('ban', s) IS NOT NULL AS banned FROM unnest($1::text[]) AS s) AS d
+ WHERE a.did = d.did AND a.banned <> d.banned
+RETURNING a.did
+"""
+
+DECIDE_TOPICS = """
+INSERT INTO topics AS t (uri, locked, pinned)
+SELECT s, in_force('lock', s), in_force('pin', s) IS NOT NULL FROM unnest($1::text[]) AS s ORDER BY s
+    ON CONFLICT (uri) DO UPDATE SET locked = excluded.locked, pinned = excluded.pinned
+ WHERE (t.locked, t.pinned) IS DISTINCT FROM (excluded.locked, excluded.pinned)
+RETURNING uri
+"""
+
+DECIDE_POSTS = """
+UPDATE posts p SET hidden = d.hidden
+  FROM (SELECT s AS uri, in_force('delete', s) IS NOT NULL AS hidden FROM unnest($1::text[]) AS s) AS d
+ WHERE p.uri = d.uri AND p.hidden <> d.hidden
+RETURNING p.uri, coalesce(p.root_uri, p.uri) AS topic_uri
+"""
+
+# Three statements rather than one with OR: each goes by its own index.
+_SHOW = """
+UPDATE posts p SET shown = v.shown
+  FROM (SELECT q.id, is_shown(q.deleted_at, q.hidden, a.status, a.banned, q.rkey, t.locked) AS shown
+          FROM posts q JOIN accounts a USING (did) LEFT JOIN topics t ON t.uri = q.root_uri
+         WHERE {which} = ANY ($1::text[])) AS v
+ WHERE p.id = v.id AND p.shown <> v.shown
+RETURNING coalesce(p.root_uri, p.uri) AS topic_uri
+"""
+SHOW_BY_AUTHOR = _SHOW.format(which="q.did")
+SHOW_IN_TOPIC = _SHOW.format(which="q.root_uri")
+SHOW_POSTS = _SHOW.format(which="q.uri")
+
+BOARDS_OF = "SELECT DISTINCT board_uri FROM topics WHERE uri = ANY ($1::text[]) AND board_uri IS NOT NULL"
+
+
+async def decide(tx: Connection, subjects: Sequence[str]) -> Changes:
+    """Carry the moderation decisions on these subjects (DIDs and post URIs) into what they concern."""
+    dids = [s for s in subjects if s.startswith("did:")]
+    uris = [s for s in subjects if not s.startswith("did:")]
+    topics: set[str] = set()
+    if dids:
+        banned = await tx.fetch(DECIDE_ACCOUNTS, dids)
+        topics |= await _show(tx, SHOW_BY_AUTHOR, [row["did"] for row in banned])
+    if uris:
+        marked = [row["uri"] for row in await tx.fetch(DECIDE_TOPICS, uris)]
+        hidden = await tx.fetch(DECIDE_POSTS, uris)
+        topics.update(marked, (row["topic_uri"] for row in hidden))
+        topics |= await _show(tx, SHOW_IN_TOPIC, marked)
+        topics |= await _show(tx, SHOW_POSTS, [row["uri"] for row in hidden])
+    return await pages_of(tx, topics, dids=frozenset(dids))
+
+
+async def show_authors(tx: Connection, dids: Sequence[str]) -> Changes:
+    """Hide or show what these accounts wrote, after their status changed."""
+    return await pages_of(tx, await _show(tx, SHOW_BY_AUTHOR, dids), dids=frozenset(dids))
+
+
+async def pages_of(tx: Connection, topics: set[str], *, dids: frozenset[str] = frozenset()) -> Changes:
+    """The topics and the boards they are on, as changes for readers."""
+    boards = await tx.fetch(BOARDS_OF, sorted(topics)) if topics else ()
+    return Changes(uris=frozenset(topics) | {row["board_uri"] for row in boards}, dids=dids)
+
+
+async def _show(tx: Connection, statement: str, keys: Sequence[str]) -> set[str]:
+    if not keys:
+        return set()
+    return {row["topic_uri"] for row in await tx.fetch(statement, list(keys))}
