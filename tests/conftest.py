@@ -1,0 +1,83 @@
+"""Fixtures shared by all tests: a throw-away PostgreSQL per worker, and a fresh database per test.
+
+The server is the daemon's own embedded one, without the safety of fsync. A database is a copy of a template that
+has the schema, which takes some 30 ms. Inside Hypothesis tests use `fresh_database` itself: a fixture would be
+closed after the first example.
+"""
+
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import trio
+
+from actors.health import Pulse
+from daemon.pool import DEFAULT_LIMITS, Limits, Pool, open_pool
+from daemon.postgres import SERVER_SETTINGS, prepared, spawn, stop, wait_ready
+from daemon.schema import apply_schema
+
+FAST = {**SERVER_SETTINGS, "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+TEMPLATE = "atbb_template"
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn() -> Iterator[str]:
+    """A server for this worker; its database `atbb_template` has the schema and nothing else."""
+    with tempfile.TemporaryDirectory(prefix="atbb-test-") as made:
+        Path(made).chmod(0o711)  # the account of PostgreSQL must get through
+        with prepared(Path(made), FAST) as server:
+            process = spawn(server)
+            try:
+                trio.run(wait_ready, server, process)
+                trio.run(make_template, server.dsn)
+                yield server.dsn
+            finally:
+                trio.run(stop, process)
+
+
+@pytest.fixture
+async def database(postgres_dsn: str) -> AsyncIterator[Pool]:
+    """An open pool on a database of this test's own."""
+    async with fresh_database(postgres_dsn) as pool:
+        yield pool
+
+
+@asynccontextmanager
+async def fresh_database(postgres_dsn: str, *, size: int = 4, limits: Limits = DEFAULT_LIMITS) -> AsyncIterator[Pool]:
+    """A pool on a new database with the schema; for use inside a test."""
+    async with fresh_dsn(postgres_dsn) as dsn, open_pool(dsn, size=size, pulse=Pulse("pool"), limits=limits) as pool:
+        yield pool
+
+
+@asynccontextmanager
+async def fresh_dsn(postgres_dsn: str) -> AsyncIterator[str]:
+    """The DSN of a new database with the schema, for whatever opens its own pool."""
+    name = f"test_{secrets.token_hex(8)}"
+    await administer(postgres_dsn, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    try:
+        yield with_name(postgres_dsn, name)
+    finally:
+        with trio.CancelScope(shield=True):
+            await administer(postgres_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def with_name(dsn: str, name: str) -> str:
+    """The same server, another database."""
+    return urlsplit(dsn)._replace(path=f"/{name}").geturl()
+
+
+async def administer(dsn: str, statement: str) -> None:
+    """One statement in the server's maintenance database."""
+    async with open_pool(dsn, size=1, pulse=Pulse("admin")) as pool, pool.connection() as connection:
+        await connection.execute(statement)
+
+
+async def make_template(dsn: str) -> None:
+    """The database every test's own is copied from."""
+    await administer(dsn, f"CREATE DATABASE {TEMPLATE}")
+    async with open_pool(with_name(dsn, TEMPLATE), size=1, pulse=Pulse("template")) as pool:
+        await apply_schema(pool)
