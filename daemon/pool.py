@@ -146,7 +146,7 @@ class Pool:
     def __init__(self, connect: Connect, keepers: trio.Nursery, *, size: int, pulse: Pulse, limits: Limits) -> None:
         self._connect = connect
         self._keepers = keepers
-        self._pulse = pulse
+        self.pulse = pulse
         self._limits = limits
         self._slots = trio.Semaphore(size)
         self._size = size
@@ -184,7 +184,7 @@ class Pool:
 
     @property
     def figures(self) -> Figures:
-        counted, slots = self._pulse.counters, self._slots.statistics()
+        counted, slots = self.pulse.counters, self._slots.statistics()
         taken = self._size - self._slots.value
         return Figures(
             size=taken + len(self._idle),
@@ -207,8 +207,8 @@ class Pool:
             except BaseException:
                 self._slots.release()
                 raise
-            if self._pulse.state != "running":
-                self._pulse.become("running")
+            if self.pulse.state != "running":
+                self.pulse.become("running")
             return held
         raise DatabaseAway(f"no database connection within {self._limits.acquire_seconds:g} seconds")
 
@@ -238,14 +238,14 @@ class Pool:
         try:
             held = await self._connect()
         except DatabaseAway as away:
-            self._pulse.fail(str(away))
-            self._pulse.become("waiting", "PostgreSQL cannot be reached")
+            self.pulse.fail(str(away))
+            self.pulse.become("waiting", "PostgreSQL cannot be reached")
             raise
-        self._pulse.counters["opened"] += 1
+        self.pulse.counters["opened"] += 1
         return held
 
     def _count_lost(self) -> None:
-        self._pulse.counters["lost"] += 1
+        self.pulse.counters["lost"] += 1
 
 
 @asynccontextmanager
