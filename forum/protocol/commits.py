@@ -74,9 +74,9 @@ def _record_op(raw: RawCommit, op: RawOp, blocks: Blocks) -> RecordOp:
         if block is None:
             raise BadInput("bad_block", "a record without its block")
         try:
-            cid, record = libipld.encode_cid(op.cid), _read_record(block)
+            record, cid = _read_record(block), libipld.encode_cid(op.cid)
         except BadInput as bad:
-            cid, why = None, bad.reason
+            why = bad.reason
     return RecordOp(
         did=raw.did,
         collection=op.collection,

@@ -96,9 +96,9 @@ def _record_op(change: Mutation, did: str) -> RecordOp:
     cid, record, why = None, None, None
     if change.operation in ("create", "update"):
         try:
-            cid, record = _cid(change.cid), _record(change.record)
+            record, cid = _record(change.record), _cid(change.cid)
         except BadInput as bad:
-            cid, why = None, bad.reason
+            why = bad.reason
     elif change.operation != "delete":
         raise BadInput("bad_frame", "unknown operation")
     return RecordOp(
