@@ -1,0 +1,58 @@
+"""What our records must be: `check_record` is the one question asked of everything that comes in or goes out.
+
+The lexicons of `forum/lexicons` say most of it; what a lexicon cannot say stands here. Pure: no loop, no client.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from forum.errors import BadInput
+from forum.records.lexicon import Catalog, load_catalog
+from forum.records.names import COLLECTIONS, MOD_ACTION, POST
+
+_PAIRS = ("ban", "lock", "pin", "delete", "mute")
+ACTIONS = frozenset([f"{MOD_ACTION}.{undo}{pair}" for pair in _PAIRS for undo in ("", "un")])
+
+
+def check_record(collection: str, rkey: str, record: Mapping[str, Any]) -> None:
+    """Raise `BadInput` unless this may stand in our index as a record of this collection, under this key."""
+    catalog().check(collection, rkey, record)
+    if collection == POST:
+        _check_post(record)
+    elif collection == MOD_ACTION:
+        _check_mod_action(record)
+
+
+@cache
+def catalog() -> Catalog:
+    """Our lexicons, compiled."""
+    return load_catalog(lexicons())
+
+
+def lexicons() -> list[dict[str, Any]]:
+    """The documents of our collections, and of what they refer to."""
+    root = files("forum") / "lexicons"
+    return [_read(root, nsid) for nsid in sorted(COLLECTIONS | {"com.atproto.repo.strongRef"})]
+
+
+def _read(root: Traversable, nsid: str) -> dict[str, Any]:
+    path = root.joinpath(*f"{nsid.replace('.', '/')}.json".split("/"))
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document
+
+
+def _check_post(record: Mapping[str, Any]) -> None:
+    if "reply" not in record and "board" not in record:
+        raise BadInput("missing_field", "board: missing in a topic")
+
+
+def _check_mod_action(record: Mapping[str, Any]) -> None:
+    subject = record["subject"]
+    if ("did" in subject) == ("post" in subject):
+        raise BadInput("not_allowed", "subject: either an account or a post")
+    if record["action"] not in ACTIONS:
+        raise BadInput("not_allowed", "action: not one we know")

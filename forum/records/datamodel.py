@@ -26,6 +26,7 @@ _CID_PREFIX: Final = b"\x01\x71\x12\x20"  # version 1, DAG-CBOR, SHA-256, 32 byt
 _BLOB_PREFIX: Final = b"\x01\x55\x12\x20"  # the same, but raw bytes
 _CID_BYTES: Final = 36
 _BLOB_KEYS: Final = frozenset({"$type", "ref", "mimeType", "size"})
+_BACKSLASH: Final = ord("\\")
 _match_base64 = re.compile("[A-Za-z0-9+/]*={0,2}").fullmatch
 
 _UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _LIST, _MAP = 0x00, 0x20, 0x40, 0x60, 0x80, 0xA0
@@ -102,20 +103,20 @@ def check_plain(record: Mapping[str, Any]) -> None:
     except (TypeError, ValueError) as error:
         raise BadInput("wrong_type", "not a value of the data model") from error
     # A text may well contain a backslash and "u0000", and braces: both are no more than a hint.
-    if b"\\u0000" in encoded or encoded.count(b"{") + encoded.count(b"[") > MAX_DEPTH:
+    says_nul = _BACKSLASH in encoded and b"\\u0000" in encoded
+    if says_nul or encoded.count(b"{") + encoded.count(b"[") > MAX_DEPTH:
         _walk_plain(record, 0)
 
 
 def _walk_plain(value: Any, depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise BadInput("too_deep", f"nested deeper than {MAX_DEPTH}")
     match value:
-        case str():
-            if "\0" in value:
-                raise BadInput("bad_text", "a NUL")
+        case str() if "\0" in value:
+            raise BadInput("bad_text", "a NUL")
+        case dict() | list() if depth > MAX_DEPTH:
+            raise BadInput("too_deep", f"nested deeper than {MAX_DEPTH}")
         case dict():
             for key, item in value.items():
-                _walk_plain(key, depth + 1)
+                _walk_plain(key, depth)
                 _walk_plain(item, depth + 1)
         case list():
             for item in value:
@@ -123,24 +124,24 @@ def _walk_plain(value: Any, depth: int) -> None:
 
 
 def _write(out: bytearray, value: Any, depth: int) -> None:
-    kind = type(value)
-    if kind is str:
-        _write_text(out, value)
-    elif kind is bool or value is None:
-        out += _SIMPLE[value]
-    elif depth > MAX_DEPTH:
-        raise BadInput("too_deep", f"nested deeper than {MAX_DEPTH}")
-    elif kind is dict:
-        _write_object(out, value, depth)
-    elif kind is list:
-        _write_head(out, _LIST, len(value))
-        for item in value:
-            _write(out, item, depth + 1)
-    elif kind is bytes:
-        write = _write_link if is_cid_bytes(value) else _write_bytes
-        write(out, value)
-    else:
-        _write_integer(out, _integer(value))
+    match value:
+        case str():
+            _write_text(out, value)
+        case bool() | None:
+            out += _SIMPLE[value]
+        case dict() | list() if depth > MAX_DEPTH:
+            raise BadInput("too_deep", f"nested deeper than {MAX_DEPTH}")
+        case dict():
+            _write_object(out, value, depth)
+        case list():
+            _write_head(out, _LIST, len(value))
+            for item in value:
+                _write(out, item, depth + 1)
+        case bytes():
+            write = _write_link if is_cid_bytes(value) else _write_bytes
+            write(out, value)
+        case _:
+            _write_integer(out, _integer(value))
 
 
 def _write_object(out: bytearray, value: dict[str, Any], depth: int) -> None:
@@ -250,18 +251,19 @@ def _integer(value: Any) -> int:
 
 def _encoded(value: Any, depth: int) -> Any:
     """From what libipld decodes to JSON form."""
-    kind = type(value)
-    if kind is str or kind is bool or value is None:
-        return value
-    if depth > MAX_DEPTH:
-        raise BadInput("too_deep", f"nested deeper than {MAX_DEPTH}")
-    if kind is dict:
-        return {key: _encoded(item, depth + 1) for key, item in value.items()}
-    if kind is list:
-        return [_encoded(item, depth + 1) for item in value]
-    if kind is bytes:
-        return {"$link": _cid_text(value)} if is_cid_bytes(value) else _bytes_object(value)
-    return _integer(value)
+    match value:
+        case str() | bool() | None:
+            return value
+        case dict() | list() if depth > MAX_DEPTH:
+            raise BadInput("too_deep", f"nested deeper than {MAX_DEPTH}")
+        case dict():
+            return {key: _encoded(item, depth + 1) for key, item in value.items()}
+        case list():
+            return [_encoded(item, depth + 1) for item in value]
+        case bytes():
+            return {"$link": _cid_text(value)} if is_cid_bytes(value) else _bytes_object(value)
+        case _:
+            return _integer(value)
 
 
 def _cid_text(data: bytes) -> str:

@@ -14,7 +14,7 @@ from forum.errors import BadInput
 
 _LABEL: Final = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 _TOP_LABEL: Final = "[a-zA-Z](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-_DID: Final = "did:[a-z]+:[a-zA-Z0-9._:%-]*[a-zA-Z0-9._-]"
+_DID: Final = "did:[a-z]+:[a-zA-Z0-9._:%-]+(?<![:%])"
 _HANDLE: Final = rf"(?:{_LABEL}\.)+{_TOP_LABEL}"
 _NSID: Final = rf"{_TOP_LABEL}(?:\.{_LABEL})+\.[a-zA-Z][a-zA-Z0-9]{{0,62}}"
 _RECORD_KEY: Final = r"(?!\.\.?\Z)[a-zA-Z0-9_~.:-]{1,512}"
@@ -90,7 +90,9 @@ def is_uri(text: str) -> bool:
 
 
 def is_at_uri(text: str) -> bool:
-    return _split_at_uri(text) is not None
+    match = _match_at_uri(text) if len(text) <= _MAX_URI else None
+    # Up to 253 characters in all, no part can be too long.
+    return match is not None and (len(text) <= _MAX_HANDLE or _parts_fit(match))
 
 
 def is_datetime(text: str) -> bool:
@@ -125,7 +127,7 @@ FORMATS: Final[Mapping[str, Callable[[str], bool]]] = MappingProxyType(
 
 def parse_at_uri(uri: str) -> AtUri:
     """Take an AT-URI apart."""
-    match = _split_at_uri(uri)
+    match = _match_at_uri(uri) if is_at_uri(uri) else None
     if match is None:
         raise BadInput("bad_format", "not an at-uri")
     return AtUri(match[1], match[2] or "", match[3] or "")
@@ -156,16 +158,6 @@ def tid_of(microseconds: int, clock_id: int) -> str:
         raise ValueError("a TID has 53 bits of microseconds and 10 bits of clock")
     number = microseconds << 10 | clock_id
     return "".join([_TID_DIGITS[number >> shift & 31] for shift in range(60, -1, -5)])
-
-
-def _split_at_uri(text: str) -> re.Match[str] | None:
-    if len(text) > _MAX_URI:
-        return None
-    match = _match_at_uri(text)
-    # Up to 253 characters in all, no part can be too long.
-    if match is None or len(text) <= _MAX_HANDLE or _parts_fit(match):
-        return match
-    return None
 
 
 def _parts_fit(match: re.Match[str]) -> bool:

@@ -21,16 +21,13 @@ BLOB = {"$type": "blob", "ref": {"$link": CID}, "mimeType": "image/png", "size":
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 KEYS = TEXTS.filter(lambda key: not key.startswith("$"))
 BYTES = st.binary(max_size=40).map(lambda data: {"$bytes": base64.b64encode(data).decode().rstrip("=")})
-LEAVES = (
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | TEXTS | BYTES | st.just({"$link": CID})
-)
+LEAVES = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | TEXTS | BYTES | st.just({"$link": CID})
 VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner), max_leaves=30)
 RECORDS = st.dictionaries(KEYS, VALUES)
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
     lambda inner: (
-        st.lists(inner)
-        | st.dictionaries(st.text() | st.sampled_from(["$type", "$link", "$bytes", "ref"]), inner)
+        st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["$type", "$link", "$bytes", "ref"]), inner)
     ),
     max_leaves=30,
 )

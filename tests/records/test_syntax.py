@@ -23,9 +23,7 @@ def vectors(pattern: str) -> list[tuple[str, str]]:
     for path in sorted(VECTORS.glob(pattern)):
         name = path.name.split("_")[0]
         lines = path.read_text(encoding="utf-8").split("\n")
-        found += [
-            (FORMAT_OF_FILE.get(name, name), line) for line in lines if line and not line.startswith("#")
-        ]
+        found += [(FORMAT_OF_FILE.get(name, name), line) for line in lines if line and not line.startswith("#")]
     return found
 
 
@@ -44,9 +42,7 @@ def test_invalid_vector_is_refused(name: str, text: str) -> None:
 def test_vectors_cover_every_format() -> None:
     """The files were found: a moved folder must not turn the tests above into nothing."""
     assert (
-        {name for name, _ in vectors("*_valid.txt")}
-        == set(FORMATS)
-        == {name for name, _ in vectors("*_invalid.txt")}
+        {name for name, _ in vectors("*_valid.txt")} == set(FORMATS) == {name for name, _ in vectors("*_invalid.txt")}
     )
 
 
