@@ -28,6 +28,7 @@ class Pulse:
     inbox_depth: int = 0
     inbox_peak: int = 0
     counters: Counter[str] = field(default_factory=Counter)
+    last_event_at: datetime | None = None  # of the stream, by its own clock
     last_beat: float = field(default_factory=time.monotonic)
 
     def beat(self, *, inbox_depth: int | None = None) -> None:
