@@ -1,0 +1,20 @@
+"""Authors as pages show them.
+
+Every read that shows a post asks the author's account too, so a ban or a takedown hides at once; `posts.shown`, and
+with it the counts, may follow within seconds.
+"""
+
+from dataclasses import dataclass
+
+from forum.database import Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    did: str
+    handle: str | None
+
+
+def author_of(row: Row) -> Author | None:
+    """The author from the columns `author` and `handle`; None if we hold no account of that DID."""
+    return None if row["author"] is None else Author(did=row["author"], handle=row["handle"])

@@ -1,0 +1,49 @@
+"""The ASGI app: Quart-Trio with our handlers, covered for the server.
+
+Made anew from what it is given; holds no state of its own, and needs no lifespan events.
+"""
+
+from collections.abc import Callable
+
+from hypercorn.typing import ASGIFramework
+from quart import Response
+from quart_trio import QuartTrio
+
+from actors.health import Board
+from forum.database import Database
+from web.api import add_api
+from web.cover import finish_responses, log_requests
+from web.errors import add_errors
+from web.health import add_health
+from web.metrics import PoolFigures
+from web.site import Site
+
+LONGEST_BODY = 256 * 1024  # a record may not be longer either
+BODY_SECONDS = 30
+RESPONSE_SECONDS = 60
+
+# For JSON, which no browser should take for anything else, nor show inside of another page.
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def make_app(
+    database: Database, board: Board, site: Site, *, pool_figures: Callable[[], PoolFigures] | None = None
+) -> ASGIFramework:
+    """Everything that answers requests, ready to be served."""
+    app = QuartTrio("web", static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=LONGEST_BODY, BODY_TIMEOUT=BODY_SECONDS, RESPONSE_TIMEOUT=RESPONSE_SECONDS)
+    app.after_request(add_headers)
+    add_errors(app)
+    add_health(app, database, board, pool_figures)
+    add_api(app, database, site)
+    return log_requests(finish_responses(app))
+
+
+async def add_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

@@ -1,0 +1,47 @@
+"""Errors become status codes and one sentence, here and nowhere else in the JSON API.
+
+What a handler refuses it raises as an HTTPException with its own sentence. What nobody foresaw is logged with its trace
+and told without internals.
+"""
+
+import structlog
+from quart import Quart, Response, request
+from werkzeug.exceptions import HTTPException
+
+from forum.errors import BadInput, Unavailable
+from web.answers import refusal
+
+log = structlog.get_logger(__name__)
+
+
+def add_errors(app: Quart) -> None:
+    """Have the app answer errors as JSON."""
+    app.register_error_handler(HTTPException, refused)
+    app.register_error_handler(BadInput, bad_input)
+    app.register_error_handler(Unavailable, unavailable)
+    app.register_error_handler(Exception, failed)
+
+
+async def refused(error: HTTPException) -> Response:
+    """The exception's own sentence, or its name where it brings only the library's paragraph."""
+    own = error.description if error.description != type(error).description else None
+    response = refusal(own or f"{error.name}.", status=error.code or 500)
+    for name, value in error.get_headers():
+        if name.lower() != "content-type":  # Allow and the like stay
+            response.headers[name] = value
+    return response
+
+
+async def bad_input(error: BadInput) -> Response:
+    log.info("input_refused", path=request.path, reason=error.reason)
+    return refusal("The request holds something that cannot be taken.", status=400)
+
+
+async def unavailable(error: Unavailable) -> Response:
+    log.warning("request_unavailable", path=request.path, error=str(error))
+    return refusal("The forum cannot reach its database right now; please try again.", status=503)
+
+
+async def failed(error: Exception) -> Response:
+    log.error("request_failed", method=request.method, path=request.path, exc_info=error)
+    return refusal("Something went wrong here.", status=500)
