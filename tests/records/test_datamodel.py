@@ -22,14 +22,14 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 KEYS = TEXTS.filter(lambda key: not key.startswith("$"))
 BYTES = st.binary(max_size=40).map(lambda data: {"$bytes": base64.b64encode(data).decode().rstrip("=")})
 LEAVES = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | TEXTS | BYTES | st.just({"$link": CID})
-VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner), max_leaves=30)
-RECORDS = st.dictionaries(KEYS, VALUES)
+VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner), max_leaves=8)
+RECORDS = st.dictionaries(KEYS, VALUES, max_size=5)
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
     lambda inner: (
         st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["$type", "$link", "$bytes", "ref"]), inner)
     ),
-    max_leaves=30,
+    max_leaves=10,
 )
 
 
@@ -66,6 +66,7 @@ def test_invalid_vector_is_refused(case: dict[str, Any]) -> None:
         cid_of(case["json"])
 
 
+@pytest.mark.slow
 @given(RECORDS)
 @example({"a": {"$bytes": base64.b64encode(b"\x01\x01\x01\x00").decode().rstrip("=")}})
 def test_round_trip(record: dict[str, Any]) -> None:
@@ -79,6 +80,7 @@ def test_same_bytes_as_libipld(record: dict[str, Any]) -> None:
     assert to_cbor(record) == libipld.encode_dag_cbor(record)
 
 
+@pytest.mark.slow
 @given(ANY_JSON)
 def test_any_value_is_encoded_or_refused(value: Any) -> None:
     """Nothing but `BadInput` ever leaves, and what passes is of the model."""
@@ -133,6 +135,7 @@ def test_depth_has_one_limit() -> None:
             from_cbor(b"\x81" * depth + b"\x80")
 
 
+@pytest.mark.slow
 @given(RECORDS)
 def test_plain_record_passes(record: dict[str, Any]) -> None:
     """A record is plain, whatever stands in it, unless there is a NUL."""
