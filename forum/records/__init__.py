@@ -11,20 +11,23 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from forum.errors import BadInput
+from forum.records import names
 from forum.records.lexicon import Catalog, load_catalog
-from forum.records.names import COLLECTIONS, MOD_ACTION, POST
 
 _PAIRS = ("ban", "lock", "pin", "delete", "mute")
-ACTIONS = frozenset([f"{MOD_ACTION}.{undo}{pair}" for pair in _PAIRS for undo in ("", "un")])
+ACTIONS = frozenset([f"{names.MOD_ACTION}.{undo}{pair}" for pair in _PAIRS for undo in ("", "un")])
 
 
 def check_record(collection: str, rkey: str, record: Mapping[str, Any]) -> None:
     """Raise `BadInput` unless this may stand in our index as a record of this collection, under this key."""
     catalog().check(collection, rkey, record)
-    if collection == POST:
-        _check_post(record)
-    elif collection == MOD_ACTION:
-        _check_mod_action(record)
+    match collection:
+        case names.POST:
+            _check_post(record)
+        case names.MOD_ACTION:
+            _check_mod_action(record)
+        case names.THEME:
+            _check_theme(record)
 
 
 @cache
@@ -36,11 +39,12 @@ def catalog() -> Catalog:
 def lexicons() -> list[dict[str, Any]]:
     """The documents of our collections, and of what they refer to."""
     root = files("forum") / "lexicons"
-    return [_read(root, nsid) for nsid in sorted(COLLECTIONS | {"com.atproto.repo.strongRef"})]
+    return [_read(root, nsid) for nsid in sorted(names.COLLECTIONS | {"com.atproto.repo.strongRef"})]
 
 
 def _read(root: Traversable, nsid: str) -> dict[str, Any]:
-    path = root.joinpath(*f"{nsid.replace('.', '/')}.json".split("/"))
+    *folders, name = nsid.split(".")
+    path = root.joinpath(*folders, f"{name}.json")
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return document
 
@@ -56,3 +60,10 @@ def _check_mod_action(record: Mapping[str, Any]) -> None:
         raise BadInput("not_allowed", "subject: either an account or a post")
     if record["action"] not in ACTIONS:
         raise BadInput("not_allowed", "action: not one we know")
+
+
+def _check_theme(record: Mapping[str, Any]) -> None:
+    if not all(type(value) is str for value in record["tokens"].values()):
+        raise BadInput("wrong_type", "tokens: a value that is not text")
+    if not all(url.startswith("https://") for url in record.get("fontUrls", ())):
+        raise BadInput("not_allowed", "fontUrls: not https")

@@ -212,8 +212,8 @@ def _write_head(out: bytearray, major: int, number: int) -> None:
 
 
 def _only(value: dict[str, Any], key: str) -> Any:
-    if len(value) != 1:
-        raise BadInput("not_allowed", f"{key} beside other fields")
+    if value.keys() != {key}:
+        raise BadInput("not_allowed", f"{key} stands alone")
     return value[key]
 
 
@@ -231,7 +231,7 @@ def check_blob(value: Mapping[str, Any]) -> None:
         raise BadInput("missing_field", "a blob has ref, mimeType and size")
     ref, size = value["ref"], value["size"]
     if type(ref) is dict:
-        link_bytes(_only(ref, "$link") if "$link" in ref else None)
+        link_bytes(_only(ref, "$link"))
     elif type(ref) is not bytes or not is_cid_bytes(ref):
         raise BadInput("wrong_type", "the ref of a blob is not a link")
     if type(value["mimeType"]) is not str or type(size) is not int or size < 0:

@@ -106,7 +106,7 @@ def test_any_document_is_accepted_or_refused(document: Any) -> None:
         ("cid-link", b"abc", "wrong_type"),
         ("blob", BLOB, ""),
         ("blob", BLOB | {"ref": CID_BYTES}, ""),
-        ("blob", BLOB | {"ref": {}}, "bad_format"),
+        ("blob", BLOB | {"ref": {}}, "not_allowed"),
         ("blob", BLOB | {"ref": {"$link": []}}, "bad_format"),
         ("blob", {"$type": "blob"}, "missing_field"),
         ("blob", {"ref": 1}, "wrong_type"),

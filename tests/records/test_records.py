@@ -243,6 +243,8 @@ def test_abyss_is_refused() -> None:
         (names.BOARD, {"name": ""}, "too_short"),
         (names.THEME, {"colorScheme": "sepia"}, "not_allowed"),
         (names.THEME, {"tokens": ["a"]}, "wrong_type"),
+        (names.THEME, {"tokens": {"a": 1}}, "wrong_type"),
+        (names.THEME, {"fontUrls": ["http://fonts.test/a.css"]}, "not_allowed"),
         (names.THEME_POLICY, {"defaultLightTheme": CID}, "wrong_type"),
         (names.GRANT, {"subject": "alice.test"}, "bad_format"),
         (names.MOD_ACTION, {"reason": "é" * 3000}, ""),
