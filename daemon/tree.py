@@ -1,0 +1,250 @@
+"""The program, on one page: what runs, what outlives what, who talks to whom. Begin reading here.
+
+Nesting is the stop order, from the inside out: the stream is closed, the applier drains and commits, HTTP finishes, the
+pool closes, PostgreSQL stops. Only this module builds things; everything else receives what it needs.
+
+    firehose ──inbox──► applier ──► PostgreSQL ──NOTIFY──► notifier ──► identity
+    (backfill and the forum's agent take their places beside `ingest`)
+"""
+
+import os
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+import structlog
+import trio
+
+from actors.applier import run_applier
+from actors.backoff import delays
+from actors.firehose import run_firehose
+from actors.health import Board
+from actors.identity import Keys, WakeUp, run_identity
+from actors.inbox import open_inbox
+from actors.leader import candidate, run_heartbeat, wait_to_lead
+from actors.notifier import run_notifier
+from actors.resolver import Resolver
+from actors.server import run_server
+from actors.web_client import open_web_client
+from daemon.pool import Pool, open_pool
+from daemon.postgres import open_postgres
+from daemon.schema import apply_schema
+from daemon.settings import Settings
+from daemon.signals import wait_for_stop
+from daemon.supervisor import supervise
+from daemon.systemd import notify_ready, notify_stopping, open_notifier, run_watchdog
+from forum.accounts import known_dids
+from forum.changes import Changes
+from forum.database import DatabaseAway
+from forum.errors import Unavailable
+from forum.protocol.sources import Source, source_of
+from web.app import make_app
+from web.site import Site
+
+CONNECTIONS = 10
+HANG_SECONDS = 60  # an actor that runs and is silent for so long hangs
+GRACE_SECONDS = 3  # for requests under way when we stop
+EXIT_SECONDS = 9  # then whatever still hinders the end is left behind; systemd would wait no longer than that either
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """What the actors of this process share."""
+
+    settings: Settings
+    forum_did: str
+    source: Source
+    database: Pool
+    resolver: Resolver
+    board: Board
+    stop: trio.Event
+
+
+async def run_daemon(settings: Settings) -> None:
+    """Run until a signal says stop. Raises `SettingsError` for a setting that cannot work, `BudgetSpent` for a bug."""
+    board = Board()
+    async with (
+        open_postgres(settings, pulse=board.pulse("postgres")) as dsn,
+        open_pool(dsn, size=CONNECTIONS, pulse=board.pulse("pool")) as database,
+        open_web_client(development=settings.atbb_development) as client,
+    ):
+        house = House(
+            settings=settings,
+            forum_did=settings.forum_did or "",
+            source=source_of(settings.firehose_url),
+            database=database,
+            resolver=Resolver(
+                client=client,
+                plc_url=settings.plc_url,
+                handle_resolver_url=settings.handle_resolver_url,
+                dns_server=settings.dns_server,
+                development=settings.atbb_development,
+            ),
+            board=board,
+            stop=trio.Event(),
+        )
+        await run_house(house)
+
+
+async def run_house(house: House) -> None:
+    """Everything above the database."""
+    board, stop, notify = house.board, house.stop, open_notifier()
+    if house.settings.atbb_development:
+        log.warning("DEVELOPMENT MODE: plain http and private addresses are allowed; never run this in public")
+    async with trio.open_nursery() as keepers:
+        await keepers.start(wait_for_stop, stop)
+        keepers.start_soon(leave_late, stop)
+        keepers.start_soon(run_watchdog, board, notify)
+        async with trio.open_nursery() as serving:
+            port = await serving.start(serve, house)  # ends by itself when `stop` is set
+            log.info("listening", url=f"http://127.0.0.1:{port}")
+            notify_ready(notify)
+            await run_actors(house)
+            notify_stopping(notify)
+        keepers.cancel_scope.cancel()
+    log.info("stopped")
+
+
+async def serve(house: House, *, task_status: trio.TaskStatus[int]) -> None:
+    """HTTP: ready before the database is, so that health can say what is missing."""
+    site = Site(forum_did=house.forum_did)
+    app = make_app(house.database, house.board, site, pool_figures=lambda: house.database.figures)
+    await run_server(
+        app,
+        host="127.0.0.1",
+        port=house.settings.port,
+        stop=house.stop,
+        pulse=house.board.pulse("server"),
+        grace_seconds=GRACE_SECONDS,
+        task_status=task_status,
+    )
+
+
+async def run_actors(house: House) -> None:
+    """All that needs the database; returns when `stop` is set and the applier has committed what it had."""
+    async with until(house.stop):
+        await wait_for_schema(house)
+    async with trio.open_nursery() as helpers:
+        wake_up = WakeUp()
+        board, database = house.board, house.database
+        for name, run in (
+            ("notifier", partial(run_notifier, database, partial(wake, wake_up))),
+            ("identity", partial(run_identity, house.resolver, database, wake_up)),
+        ):
+            pulse = board.pulse(name)
+            helpers.start_soon(supervise, pulse, partial(run, pulse=pulse))
+        await supervise(board.pulse("leader"), partial(run_ingest, house))
+        helpers.cancel_scope.cancel()
+
+
+async def run_ingest(house: House) -> None:
+    """Lead, then read and apply; again after whatever the world does, until `stop` is set."""
+    waits = delays(longest=10)
+    while not house.stop.is_set():
+        try:
+            await lead_once(house)
+        except* Unavailable as lost:
+            house.board.pulse("leader").become("waiting", "the database is away")
+            log.warning("ingest_interrupted", reason=str(first_of(lost)))
+            async with until(house.stop):
+                await trio.sleep(next(waits))
+
+
+async def lead_once(house: House) -> None:
+    """One term of leadership; its pair of actors begins with a fresh channel and a re-read cursor."""
+    pulse, stop = house.board.pulse("leader"), house.stop
+    async with candidate(house.database) as connection:
+        epoch = None
+        async with until(stop):
+            epoch = await wait_to_lead(house.database, connection, pulse)
+        if epoch is None:
+            return
+        async with trio.open_nursery() as leading:
+            leading.start_soon(run_heartbeat, connection, epoch, pulse)
+            await read_and_apply(house, epoch)
+            leading.cancel_scope.cancel()
+
+
+async def read_and_apply(house: House, epoch: int) -> None:
+    """The pair. When `stop` is set only the reader is cut off: the applier empties its inbox, commits and ends."""
+    async with house.database.connection() as connection:
+        known = await known_dids(connection)
+    outlet, inbox = open_inbox()
+    async with trio.open_nursery() as pair:
+        pair.start_soon(
+            partial(
+                run_applier,
+                inbox,
+                house.database,
+                house.board.pulse("applier", limit_seconds=None),
+                forum_did=house.forum_did,
+                source=house.source.name,
+                epoch=epoch,
+            )
+        )
+        async with until(house.stop):
+            await run_firehose(
+                house.source,
+                outlet,
+                house.database,
+                house.board.pulse("firehose", limit_seconds=HANG_SECONDS),
+                forum_did=house.forum_did,
+                known=known,
+                key_of=Keys(house.resolver),
+                max_age=timedelta(hours=house.settings.backfill_cursor_max_age_hours),
+            )
+        outlet.close()
+        house.board.pulse("firehose").become("stopped")
+
+
+async def wait_for_schema(house: House) -> None:
+    """Create or upgrade the schema as soon as there is a database."""
+    waits = delays(longest=10)
+    while True:
+        try:
+            log.info("schema", done=await apply_schema(house.database))
+        except DatabaseAway as error:
+            log.warning("database_away", reason=str(error))
+            await trio.sleep(next(waits))
+        else:
+            return
+
+
+def wake(identity: WakeUp, changes: Changes) -> None:
+    """Accounts are new, or were asked about again."""
+    if changes.dids or changes.all:
+        identity.ring()
+
+
+@asynccontextmanager
+async def until(stop: trio.Event) -> AsyncIterator[None]:
+    """Cancel the block, and only the block, when the event is set."""
+
+    async def cut() -> None:
+        await stop.wait()
+        nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(cut)
+        yield
+        nursery.cancel_scope.cancel()
+
+
+async def leave_late(stop: trio.Event) -> None:
+    """From the moment `stop` is set there is an end, whatever hangs: a thread does not ask the loop."""
+    await stop.wait()
+    timer = threading.Timer(EXIT_SECONDS, os._exit, [1])
+    timer.daemon = True
+    timer.start()
+
+
+def first_of(error: BaseException) -> BaseException:
+    """The error itself, out of the groups that nurseries make."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
