@@ -6,7 +6,7 @@ and what is found (or not found) is what the account signed. https://atproto.com
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import libipld
 
@@ -65,17 +65,19 @@ def _read_node(cid: bytes, blocks: Mapping[bytes, bytes]) -> _Node:
     return node
 
 
-def _entries(entries: list[object]) -> Iterator[tuple[bytes, bytes, bytes | None]]:
+def _entries(entries: list[Any]) -> Iterator[tuple[bytes, bytes, bytes | None]]:  # Any: checked here
     last = b""
     for entry in entries:
-        match entry:
-            case {"p": int(shared), "k": bytes(rest), "v": value, "t": tree}:
-                key = last[:shared] + rest
-            case _:
-                raise BadInput("bad_block", "not an entry")
-        if not (0 <= shared <= len(last) and last < key and len(key) <= _MAX_KEY):
-            raise BadInput("bad_block", "keys out of order")
-        if not (is_cid(value) and (tree is None or is_cid(tree))):
+        try:
+            shared, rest, value, tree = entry["p"], entry["k"], entry["v"], entry["t"]
+        except (KeyError, TypeError) as error:
+            raise BadInput("bad_block", "not an entry") from error
+        if type(shared) is not int or type(rest) is not bytes or not 0 <= shared <= len(last):
+            raise BadInput("bad_block", "not a key")
+        if not is_cid(value) or not (tree is None or is_cid(tree)):
             raise BadInput("bad_block", "not a link")
+        key = last[:shared] + rest
+        if key <= last or len(key) > _MAX_KEY:
+            raise BadInput("bad_block", "keys out of order")
         yield key, value, tree
         last = key
