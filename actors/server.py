@@ -47,6 +47,24 @@ class ClientStream:
                 raise trio.BrokenResourceError("the client does not read")
 
 
+class ClientServer(TCPServer):
+    """Hypercorn's side of one connection; over as soon as the client has left.
+
+    Hypercorn alone would wait for the keep-alive time even then, with the connection's file open.
+    """
+
+    left = False
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        self.left = True
+        await self.idle_task.stop()
+
+    async def _idle_timeout(self) -> None:
+        if not self.left:  # a response may have ended just after
+            await super()._idle_timeout()
+
+
 async def run_server(
     app: ASGIFramework,
     *,
@@ -62,7 +80,7 @@ async def run_server(
     listeners = await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
     context = WorkerContext(max_requests=None)
     streams: set[ClientStream] = set()
-    serve_one = partial(serve_client, partial(TCPServer, ASGIWrapper(app), config(keep_alive_seconds), context))
+    serve_one = partial(serve_client, partial(ClientServer, ASGIWrapper(app), config(keep_alive_seconds), context))
     async with trio.open_nursery() as watch:
         async with trio.open_nursery() as clients:
             watch.start_soon(cut_off, stop, grace_seconds, clients.cancel_scope, streams)
@@ -79,7 +97,7 @@ async def run_server(
 
 
 async def serve_client(
-    protocol: partial[TCPServer], streams: set[ClientStream], pulse: Pulse, accepted: trio.SocketStream
+    protocol: partial[ClientServer], streams: set[ClientStream], pulse: Pulse, accepted: trio.SocketStream
 ) -> None:
     """Serve one connection to its end; a failure of the protocol code ends that connection alone."""
     if len(streams) >= MAX_CONNECTIONS:
@@ -96,7 +114,6 @@ async def serve_client(
         pulse.fail(type(error).__name__)
         log.exception("connection_failed")
     finally:
-        stream.socket.close()
         streams.discard(stream)
         pulse.beat(inbox_depth=len(streams))
 

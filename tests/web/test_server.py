@@ -1,0 +1,243 @@
+"""The server over real sockets: connections that end when they should, and a shutdown that nobody can hold up.
+
+The guards below only turn a hang into a failure; nothing is asserted about how long anything takes.
+"""
+
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import pytest
+import trio
+from hypercorn.typing import ASGIFramework
+from quart import request
+from quart_trio import QuartTrio
+from trio.testing import MockClock
+
+from actors.health import Pulse
+from actors.server import ClientStream, run_server
+from web.cover import finish_responses, log_requests
+
+GUARD_SECONDS = 20
+BIG = 64 * 1024 * 1024  # more than the kernel buffers on the way
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server: where it is, how to stop it, and when it has ended."""
+
+    port: int
+    stop: trio.Event
+    ended: trio.Event
+    pulse: Pulse
+
+    async def connect(self) -> trio.SocketStream:
+        return await trio.open_tcp_stream("127.0.0.1", self.port)
+
+
+@asynccontextmanager
+async def serving(
+    app: ASGIFramework, *, grace_seconds: float = GUARD_SECONDS, keep_alive_seconds: float = GUARD_SECONDS * 10
+) -> AsyncIterator[Server]:
+    stop, ended, pulse = trio.Event(), trio.Event(), Pulse("server")
+
+    async def run(task_status: trio.TaskStatus[int]) -> None:
+        await run_server(
+            app, host="127.0.0.1", port=0, stop=stop, pulse=pulse, grace_seconds=grace_seconds,
+            keep_alive_seconds=keep_alive_seconds, task_status=task_status,
+        )  # fmt: skip
+        ended.set()
+
+    with trio.fail_after(GUARD_SECONDS):
+        async with trio.open_nursery() as nursery:
+            port = await nursery.start(run)
+            yield Server(port, stop, ended, pulse)
+            stop.set()
+
+
+def app_of(handler: Callable[[], Awaitable[bytes]]) -> QuartTrio:
+    """An app with one page."""
+    app = QuartTrio("one_page", static_folder=None)
+    app.add_url_rule("/", "page", handler, methods=["GET", "POST"])
+    return app
+
+
+def covered(app: QuartTrio) -> ASGIFramework:
+    return log_requests(finish_responses(app))
+
+
+async def say(words: bytes) -> bytes:
+    return words
+
+
+@pytest.fixture
+def hello() -> QuartTrio:
+    return app_of(partial(say, b"hello"))
+
+
+async def read_all(stream: trio.SocketStream) -> bytes:
+    """Everything until the server closes."""
+    return b"".join([piece async for piece in stream])
+
+
+async def read_until(stream: trio.SocketStream, words: bytes) -> None:
+    """Everything up to these words."""
+    seen = b""
+    while words not in seen:
+        piece = await stream.receive_some()
+        assert piece, f"closed after {seen!r}"
+        seen += piece
+
+
+async def until_open(server: Server, number: int) -> None:
+    """Wait until the server holds so many connections."""
+    while server.pulse.inbox_depth != number:
+        await trio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize(
+    "request_head",
+    [b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"GET / HTTP/1.0\r\n\r\n"],
+    ids=["connection-close", "http-1.0"],
+)
+async def test_closes_when_asked(hello: QuartTrio, request_head: bytes) -> None:
+    """A client that asks for it sees the end of the stream after its response."""
+    async with serving(covered(hello)) as server:
+        stream = await server.connect()
+        await stream.send_all(request_head)
+        assert (await read_all(stream)).endswith(b"hello")
+        await stream.aclose()
+
+
+async def test_keeps_alive_and_then_closes(hello: QuartTrio) -> None:
+    """A connection serves several requests; left idle, it is closed."""
+    async with serving(covered(hello), keep_alive_seconds=0.2) as server:
+        stream = await server.connect()
+        for _ in range(3):
+            await stream.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            await read_until(stream, b"hello")
+        assert await read_all(stream) == b""
+        await stream.aclose()
+
+
+async def test_gives_back_every_connection(hello: QuartTrio) -> None:
+    """Whoever asks, idles or vanishes: no file stays open behind them."""
+    async with serving(covered(hello)) as server:
+        before = len(os.listdir("/proc/self/fd"))
+        for head in (b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"GET / HT", b"\x00\r\n\r\n", b""):
+            for _ in range(5):
+                stream = await server.connect()
+                await stream.send_all(head)
+                await stream.aclose()
+        for _ in range(5):
+            stream = await server.connect()
+            await stream.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            await read_until(stream, b"hello")
+            await stream.aclose()
+        while server.pulse.counters["connections"] < 25:
+            await trio.lowlevel.checkpoint()
+        await until_open(server, 0)
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_stop_finishes_what_is_under_way() -> None:
+    """A request that is being answered at the stop gets its answer; idle connections are closed, new ones refused."""
+    begun, go_on = trio.Event(), trio.Event()
+
+    async def slow() -> bytes:
+        begun.set()
+        await go_on.wait()
+        return b"at last"
+
+    async with serving(covered(app_of(slow))) as server:
+        idle, busy = await server.connect(), await server.connect()
+        await busy.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await begun.wait()
+        server.stop.set()
+        assert await read_all(idle) == b""
+        with pytest.raises(OSError, match="connect"):
+            await server.connect()
+        go_on.set()
+        assert (await read_all(busy)).endswith(b"at last")
+        await server.ended.wait()
+        await idle.aclose()
+        await busy.aclose()
+    assert server.pulse.state == "stopped"
+
+
+async def test_stalled_reader_does_not_hold_up_the_stop() -> None:
+    """A client that asks for much and reads nothing is cut off when the grace is over."""
+    app = app_of(partial(say, bytes(BIG)))
+
+    async with serving(covered(app), grace_seconds=0.01) as server:
+        stream = await server.connect()
+        await stream.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await stream.receive_some(1)  # the response has begun, and cannot all have been taken
+        server.stop.set()
+        await server.ended.wait()
+        await stream.aclose()
+
+
+async def test_hanging_handler_does_not_hold_up_the_stop() -> None:
+    """A handler that never answers is cancelled when the grace is over."""
+    begun = trio.Event()
+
+    async def hang() -> bytes:
+        begun.set()
+        await trio.sleep_forever()
+        raise AssertionError
+
+    async with serving(covered(app_of(hang)), grace_seconds=0.01) as server:
+        stream = await server.connect()
+        await stream.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await begun.wait()
+        server.stop.set()
+        await server.ended.wait()
+        await stream.aclose()
+
+
+async def test_cancelling_does_not_wait_for_stalled_readers() -> None:
+    """Cancelled from outside, the server ends at once, whoever does not read."""
+    app = app_of(partial(say, bytes(BIG)))
+
+    with trio.move_on_after(GUARD_SECONDS) as guard:
+        async with trio.open_nursery() as nursery:
+            serve = partial(run_server, covered(app), host="127.0.0.1", port=0, pulse=Pulse("server"))
+            port = await nursery.start(partial(serve, stop=trio.Event(), grace_seconds=GUARD_SECONDS * 10))
+            stream = await trio.open_tcp_stream("127.0.0.1", port)
+            await stream.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            await stream.receive_some(1)
+            nursery.cancel_scope.cancel()
+    await stream.aclose()
+    assert not guard.cancel_called
+
+
+async def test_a_write_that_makes_no_progress_breaks_the_connection(autojump_clock: MockClock) -> None:
+    """A stalled reader costs no memory for ever, also while nobody stops the server."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        stream = ClientStream(trio.SocketStream(trio.socket.from_stdlib_socket(ours)))
+        with pytest.raises(trio.BrokenResourceError):
+            await stream.send_all(bytes(BIG))
+
+
+async def test_body_too_long() -> None:
+    """A request body has a limit, announced or not."""
+
+    async def take() -> bytes:
+        return await request.get_data()
+
+    app = app_of(take)
+    app.config["MAX_CONTENT_LENGTH"] = 1000
+
+    announced = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n" + bytes(1001)
+    chunked = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n" + bytes(1001) + b"\r\n"
+    async with serving(covered(app)) as server:
+        for request_bytes in (announced, chunked):
+            stream = await server.connect()
+            await stream.send_all(request_bytes)
+            await read_until(stream, b" 413 ")
+            await stream.aclose()
