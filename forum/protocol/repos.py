@@ -31,7 +31,7 @@ def decode(frame: str | bytes, wanted: Wanted, now: int) -> Decoded:
         return _oversized(frame)
     header, body = _parts(frame)
     if header.get("op") == -1:
-        raise StreamRefused(str(body.get("error"))[:100], str(body.get("message", ""))[:200])
+        raise _refusal(body)
     kind = header.get("t")
     if header.get("op") != 1 or not isinstance(kind, str):
         raise BadInput("bad_frame", "header")
@@ -50,6 +50,13 @@ def _parts(frame: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
         case [dict(header), dict(body)]:
             return header, body
     raise BadInput("bad_frame", "not a header and a body")
+
+
+def _refusal(body: Mapping[str, Any]) -> StreamRefused:
+    name, message = body.get("error"), body.get("message")
+    return StreamRefused(
+        name[:100] if isinstance(name, str) else "error", message[:200] if isinstance(message, str) else ""
+    )
 
 
 def _position(body: Mapping[str, Any]) -> tuple[int, int]:

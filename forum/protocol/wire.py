@@ -20,6 +20,7 @@ from forum.records.syntax import tid_of
 MAX_RECORD_BYTES: Final = 256_000
 MAX_CURSOR: Final = 2**63 - 1  # what a bigint holds
 _MAX_TIME: Final = 253_402_300_799_999_999  # the end of the year 9999, the last a datetime can say
+_MAX_TIME_TEXT: Final = 64
 _CLOCK_SKEW: Final = 5 * 60 * 1_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -86,9 +87,11 @@ def is_future_rev(rev: str, now: int) -> bool:
 
 def time_of(text: object) -> int:
     """The microseconds of a datetime on the wire."""
+    if not isinstance(text, str) or len(text) > _MAX_TIME_TEXT:
+        raise BadInput("bad_frame", "not a datetime")
     try:
-        micros = (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:  # TypeError: not a text, or without an offset
+        micros = (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
+    except (TypeError, ValueError) as error:  # TypeError: without an offset
         raise BadInput("bad_frame", "not a datetime") from error
     if not 0 <= micros <= _MAX_TIME:
         raise BadInput("bad_frame", "a time out of range")

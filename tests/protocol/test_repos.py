@@ -62,6 +62,11 @@ def test_info_and_errors() -> None:
     with pytest.raises(StreamRefused) as refused:
         decode(error_frame("FutureCursor"))
     assert refused.value.name == "FutureCursor"
+    nested: list[Any] = []
+    for _ in range(500):
+        nested = [nested]
+    with pytest.raises(StreamRefused, match=r"^error$"):
+        decode(libipld.encode_dag_cbor({"op": -1}) + libipld.encode_dag_cbor({"error": nested, "message": 5}))
 
 
 @pytest.mark.parametrize(
@@ -102,6 +107,8 @@ def test_claims_that_make_a_repository_suspect(changes: dict[str, Any], reason: 
         {"time": None},
         {"time": "0000-01-01T00:00:00Z"},
         {"time": 5},
+        {"time": "2026-01-01T00:00:00"},
+        {"time": "2026-01-01T00:00:00Z" * 100},
         {"repo": None},
         {"repo": "did:plc:"},
         {"ops": None},
