@@ -1,5 +1,7 @@
 """CAR files and proofs in the tree: what is there is found, what is not is proven, what is tampered with is refused."""
 
+from contextlib import suppress
+
 import libipld
 import pytest
 from hypothesis import given
@@ -67,6 +69,19 @@ def test_malformed_node(node: object) -> None:
     root = put(blocks, libipld.encode_dag_cbor(node))
     with pytest.raises(BadInput, match="bad_block"):
         find_all(root, [b"b"], blocks)
+
+
+anything = st.none() | st.integers(-1, 2) | st.binary(max_size=3) | st.text(max_size=2) | st.just(VALUE)
+entries = st.fixed_dictionaries({}, optional=dict.fromkeys("pkvt", anything)) | anything
+
+
+@given(st.fixed_dictionaries({"l": anything, "e": st.lists(entries, max_size=3)}))
+def test_any_node(node: object) -> None:
+    """It is searched or refused."""
+    blocks: dict[bytes, bytes] = {}
+    root = put(blocks, libipld.encode_dag_cbor(node))
+    with suppress(BadInput):
+        assert find_all(root, [b"b"], blocks).keys() == {b"b"}
 
 
 def test_keys_that_grow_without_end() -> None:
