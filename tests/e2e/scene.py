@@ -1,0 +1,68 @@
+"""A forum of one test's own on the real network, the database of the daemon that follows it, and what members do."""
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemon.pool import Pool
+from demo.daemon import Daemon, running_daemon, settings_for
+from demo.network import Network
+from demo.records import board, membership, named, reply, topic
+from demo.xrpc import Account, Pds, Ref
+from forum.records.names import BOARD, CATEGORY, FORUM, MEMBERSHIP, POST
+from tests.support.truth import wait_equal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """`forum` is the forum's account, `self` its forum record; `index` looks into the daemon's database."""
+
+    network: Network
+    pds: Pds
+    forum: Account
+    self: Ref
+    category: Ref
+    board: Ref
+    server_dsn: str
+    dsn: str
+    index: Pool
+    data_dir: Path
+
+    def daemon(self, **more: str) -> AbstractAsyncContextManager[Daemon]:
+        """A daemon on this test's database."""
+        return running_daemon(self.settings(**more))
+
+    def settings(self, **more: str) -> dict[str, str]:
+        return settings_for(self.network, self.forum.did, self.data_dir, DATABASE_URL=self.dsn, **more)
+
+    async def member(self, name: str) -> Account:
+        """A new account that has joined."""
+        account = await self.pds.account(name)
+        await account.create(MEMBERSHIP, membership(self.self))
+        return account
+
+    async def topic(self, author: Account, title: str) -> Ref:
+        return await author.create(POST, topic(title, f"{title}: what do you think?", self.board))
+
+    async def reply(self, author: Account, root: Ref, text: str) -> Ref:
+        return await author.create(POST, reply(text, root))
+
+    async def wait_equal(self, index: Pool | None = None) -> None:
+        """Return when the daemon's index is what the repositories say."""
+        await wait_equal(index or self.index, self.pds, self.forum.did, self.server_dsn)
+
+    async def topics(self, daemon: Daemon) -> list[dict[str, object]]:
+        """The topics of the board as the API lists them; none while the board is not there."""
+        boards = (await daemon.get("/api/boards"))["boards"]
+        for found in boards:
+            if found["uri"] == self.board.uri:
+                return list((await daemon.get(f"/api/boards/{found['id']}/topics?limit=100"))["topics"])
+        return []
+
+
+async def founded(pds: Pds) -> tuple[Account, Ref, Ref, Ref]:
+    """A forum's account with its forum record, a category and a board."""
+    forum = await pds.account("forum")
+    itself = await forum.put(FORUM, "self", named("The Potting Shed", description="Gardeners and their tools"))
+    category = await forum.create(CATEGORY, named("Outdoors", sortOrder=0))
+    return forum, itself, category, await forum.create(BOARD, board("Vegetables", category, sortOrder=0))

@@ -1,0 +1,186 @@
+// A throw-away AT Protocol network on loopback: one PLC directory and N personal data servers, in one process.
+//
+//   node net.mjs [--pds N] [--data DIR]
+//
+// The public npm packages, changed only where a comment says so. The first line on stdout is the network as JSON, then
+// one line answers each command. Commands are JSON lines on stdin: {"id", "cmd": "stop"|"start", "pds": index}.
+// Closing stdin ends everything, so the network cannot outlive the program that started it.
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import http from 'node:http'
+import net from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import readline from 'node:readline'
+import { parseArgs } from 'node:util'
+
+const { values: options } = parseArgs({ options: { pds: { type: 'string', default: '1' }, data: { type: 'string' } } })
+const data = options.data ?? fs.mkdtempSync(path.join(os.tmpdir(), 'atbb-network-'))
+process.env.LOG_ENABLED = 'false' // read when the packages are loaded
+
+const plcPackage = await import('@did-plc/server')
+const { PlcServer, Database } = plcPackage.default
+const { PDS } = await import('@atproto/pds')
+
+const hosts = []
+const plc = await startPlc()
+for (let index = 0; index < Number(options.pds); index += 1) {
+  hosts.push(await newHost(index))
+  await start(hosts[index])
+}
+say({ plc: plc.url, pds: hosts.map(({ url, domain, adminPassword }) => ({ url, domain, adminPassword })) })
+
+const commands = { stop, start }
+const lines = readline.createInterface({ input: process.stdin })
+lines.on('close', end)
+process.on('SIGTERM', end)
+process.on('SIGINT', end)
+for await (const line of lines) {
+  const { id, cmd, pds } = JSON.parse(line)
+  try {
+    await commands[cmd](hosts[pds])
+    say({ id })
+  } catch (error) {
+    say({ id, error: String(error?.stack ?? error) })
+  }
+}
+
+// The directory keeps its data in memory. Its release on npm answers GET /:did in a shape older than plc.directory's,
+// so the document is made anew from GET /:did/data.
+async function startPlc() {
+  const port = await freePort()
+  const { app } = PlcServer.create({ db: Database.mock(), port })
+  const url = `http://localhost:${port}`
+  const server = http.createServer(async (request, response) => {
+    const did = /^\/(did:plc:[a-z2-7]{24})$/.exec(decodeURIComponent(request.url))?.[1]
+    if (request.method !== 'GET' || !did) return app(request, response)
+    const answer = await fetch(`${url}/${did}/data`)
+    const found = await answer.json()
+    response.writeHead(answer.status, { 'content-type': 'application/json' })
+    response.end(JSON.stringify(answer.ok ? documentOf(found) : found))
+  })
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  return { url }
+}
+
+function documentOf({ did, alsoKnownAs, verificationMethods, services }) {
+  return {
+    '@context': ['https://www.w3.org/ns/did/v1', 'https://w3id.org/security/multikey/v1'],
+    id: did,
+    alsoKnownAs,
+    verificationMethod: Object.entries(verificationMethods).map(([name, key]) => ({
+      id: `${did}#${name}`,
+      type: 'Multikey',
+      controller: did,
+      publicKeyMultibase: key.slice('did:key:'.length),
+    })),
+    service: Object.entries(services).map(([name, { type, endpoint }]) => ({
+      id: `#${name}`,
+      type,
+      serviceEndpoint: endpoint,
+    })),
+  }
+}
+
+async function newHost(index) {
+  const port = await freePort()
+  const directory = path.join(data, `pds${index}`)
+  fs.mkdirSync(directory, { recursive: true })
+  return {
+    url: `http://localhost:${port}`,
+    domain: `.pds${index}.test`,
+    adminPassword: randomBytes(16).toString('hex'),
+    port,
+    directory,
+    secrets: {
+      jwtSecret: randomBytes(16).toString('hex'),
+      dpopSecret: randomBytes(32).toString('hex'),
+      plcRotationKeyK256PrivateKeyHex: randomBytes(32).toString('hex'),
+    },
+  }
+}
+
+// Start a PDS, or start it again with the port and data it had.
+async function start(host) {
+  const pds = await PDS.fromEnv({
+    devMode: true, // plain http, and no guard against private addresses
+    port: host.port,
+    hostname: 'localhost',
+    serviceDid: `did:web:localhost%3A${host.port}`,
+    dataDirectory: host.directory,
+    blobstoreDiskLocation: path.join(host.directory, 'blobs'),
+    blobstoreDiskTmpLocation: path.join(host.directory, 'blobs-tmp'),
+    didPlcUrl: plc.url,
+    serviceHandleDomains: [host.domain],
+    adminPassword: host.adminPassword,
+    ...host.secrets,
+    inviteRequired: false,
+    disableSsrfProtection: true,
+    rateLimitsEnabled: false,
+    crawlers: [],
+  })
+  pds.ctx.idResolver.handle.resolve = resolveHandle // no DNS here
+  pds.ctx.sequencer.exponentialBackoff = () => new Promise((done) => setTimeout(done, 20)) // else up to 1 s
+  await pds.ctx.sequencer.start() // with the next lines, what PDS.start() does, but on loopback only
+  host.http = pds.app.listen(host.port, '127.0.0.1')
+  host.sockets = new Set()
+  host.http.on('connection', (socket) => {
+    host.sockets.add(socket)
+    socket.on('close', () => host.sockets.delete(socket))
+  })
+  await once(host.http, 'listening')
+  host.running = pds
+}
+
+async function stop(host) {
+  const pds = host.running
+  if (!pds) return
+  host.running = undefined
+  host.http.close()
+  for (const socket of host.sockets) socket.destroy()
+  await pds.ctx.destroy()
+}
+
+async function resolveHandle(handle) {
+  for (const host of hosts.filter(({ running }) => running)) {
+    const did = await wellKnown(host.port, handle)
+    if (did) return did
+  }
+  return undefined
+}
+
+function wellKnown(port, handle) {
+  const request = { host: '127.0.0.1', port, path: '/.well-known/atproto-did', headers: { host: handle } }
+  return new Promise((done) => {
+    http
+      .get(request, (response) => {
+        let body = ''
+        response.on('data', (part) => (body += part))
+        response.on('end', () => done(response.statusCode === 200 ? body.trim() : undefined))
+      })
+      .on('error', () => done(undefined))
+  })
+}
+
+function freePort() {
+  return new Promise((done, fail) => {
+    const server = net.createServer().on('error', fail)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address()
+      server.close(() => done(port))
+    })
+  })
+}
+
+function say(message) {
+  process.stdout.write(`${JSON.stringify(message)}\n`)
+}
+
+async function end() {
+  setTimeout(() => process.exit(1), 10_000).unref()
+  await Promise.allSettled(hosts.map(stop))
+  if (!options.data) fs.rmSync(data, { recursive: true, force: true })
+  process.exit(0)
+}
