@@ -39,7 +39,7 @@ SELECT p.id, p.did, p.rkey, p.uri, p.title, p.text, p.markdown, p.created_at, p.
 """
 
 # Two walks along posts_in_topic from the place on: the page's replies and one more, which says that others follow;
-# then the tombstones up to there, as many at most as replies, that nobody can fill a page with what they deleted.
+# then the tombstones up to there, 250 at most, so that nobody fills a page without end by deleting.
 # A tombstone is there if, but for being deleted, it would be shown.
 REPLIES = """
 WITH shown AS MATERIALIZED (
@@ -58,7 +58,7 @@ WITH shown AS MATERIALIZED (
         AND r.sorted_at <= (SELECT CASE WHEN count(*) > $4::bigint THEN max(sorted_at) ELSE 'infinity' END FROM shown)
         AND is_shown(NULL, r.hidden, coalesce(a.status, 'active'), coalesce(a.banned, false), r.rkey, $5)
       ORDER BY r.sorted_at, r.uri
-      LIMIT $4::bigint
+      LIMIT 250
 )
 SELECT r.id, r.did, r.rkey, r.uri, r.text, r.markdown, r.created_at, r.edited_at, r.sorted_at,
        r.deleted_at IS NOT NULL AS deleted, parent.id AS parent_id, a.did AS author, a.handle

@@ -1,0 +1,155 @@
+"""What the process tells of itself: to people, to whoever restarts or routes to it, to Prometheus."""
+
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+import trio
+from prometheus_client.parser import text_string_to_metric_families
+from trio.testing import MockClock
+
+from actors.health import Board
+from tests.web.forum_rows import NOON, SITE, AwayDatabase, Rows, client_of
+from web.app import make_app
+
+
+class StuckDatabase:
+    """A database that never gives a connection."""
+
+    @asynccontextmanager
+    async def connection(self):
+        await trio.sleep_forever()
+        yield
+
+
+def connect(board: Board) -> None:
+    """Have the firehose be connected."""
+    pulse = board.pulse("firehose")
+    pulse.become("running", "connected")
+    pulse.last_event_at = NOON
+
+
+async def health_of(client: httpx.AsyncClient) -> dict:
+    response = await client.get("/api/health")
+    assert response.status_code == 200
+    return response.json()
+
+
+async def metrics_of(client: httpx.AsyncClient) -> dict[tuple[str, ...], float]:
+    """The samples by their name and labels."""
+    response = await client.get("/metrics")
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/plain")
+    families = text_string_to_metric_families(response.text)
+    return {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
+
+
+async def test_health(client: httpx.AsyncClient, board: Board, rows: Rows) -> None:
+    """All is well but that nobody is signed in for the forum, so it can only be read."""
+    connect(board)
+    await rows.run("INSERT INTO repos (did, stale_since) VALUES ('did:plc:ann', now())")
+    await rows.run("INSERT INTO gaps (source, reason) VALUES ('wss://relay', 'outage')")
+
+    health = await health_of(client)
+
+    assert health["timestamp"].endswith("Z")
+    assert health["services"]["database"].pop("latency_ms") >= 0
+    assert health | {"timestamp": ""} == {
+        "status": "degraded",
+        "timestamp": "",
+        "services": {
+            "database": {"status": "up"},
+            "firehose": {"status": "up", "connected": True, "last_event_at": "2026-01-01T12:00:00.000Z"},
+            "forumAgent": {"status": "unavailable", "authenticated": False},
+        },
+        "actors": [
+            {
+                "name": "firehose",
+                "state": "running",
+                "since": health["actors"][0]["since"],
+                "hanging": False,
+                "restarts": 0,
+                "inboxDepth": 0,
+            }
+        ],
+        "staleRepos": 1,
+        "openGaps": 1,
+    }
+
+
+async def test_unhealthy_without_the_stream(client: httpx.AsyncClient, board: Board) -> None:
+    """No firehose, or one that is not connected: what is shown may be old."""
+    firehose = (await health_of(client))["services"]["firehose"]
+    assert firehose == {"status": "down", "connected": False}
+
+    board.pulse("firehose").become("backing_off", "wss://did:plc:secret")
+    health = await health_of(client)
+    assert (health["status"], health["services"]["firehose"]["connected"]) == ("unhealthy", False)
+
+
+@pytest.mark.parametrize("database", [AwayDatabase(), StuckDatabase(), None], ids=["away", "stuck", "broken"])
+async def test_unhealthy_without_the_database(autojump_clock: MockClock, database: object) -> None:
+    """200 all the same, soon, and without the words of the error."""
+    board = Board()
+    connect(board)
+    board.pulse("firehose").fail("refused did:plc:secret")
+    async with client_of(make_app(database, board, SITE)) as client:
+        health = await health_of(client)
+        assert health["status"] == "unhealthy"
+        assert health["services"]["database"]["status"] == "down"
+        assert health["services"]["database"]["latency_ms"] >= 0
+        assert "staleRepos" not in health
+        assert "secret" not in str(health)
+        assert (await metrics_of(client))["atbb_database_up",] == 0
+
+
+async def test_alive() -> None:
+    """Alive is whoever answers, with a database or not."""
+    async with client_of(make_app(AwayDatabase(), Board(), SITE)) as client:
+        assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_ready(client: httpx.AsyncClient, rows: Rows) -> None:
+    """Ready with a database that has our tables."""
+    assert (await client.get("/readyz")).status_code == 200
+
+    await rows.run("ALTER TABLE forum_counts RENAME TO something_else")
+    response = await client.get("/readyz")
+    assert (response.status_code, response.json()["error"]) == (503, "The database has no tables yet.")
+
+
+@pytest.mark.parametrize("database", [AwayDatabase(), StuckDatabase()], ids=["away", "stuck"])
+async def test_not_ready(autojump_clock: MockClock, database: object) -> None:
+    """Not ready without a database that answers, and says why."""
+    async with client_of(make_app(database, Board(), SITE)) as client:
+        response = await client.get("/readyz")
+        assert response.status_code == 503
+        assert response.json()["status"] == "unready"
+        assert response.json()["error"].startswith("The database does not answer")
+
+
+async def test_metrics(client: httpx.AsyncClient, board: Board, rows: Rows) -> None:
+    """The board, the pool and the index, under the names of the Prometheus conventions."""
+    connect(board)
+    firehose = board.pulse("firehose")
+    firehose.restarts = 2
+    firehose.counters["dropped:too_long"] += 3
+    applier = board.pulse("applier")
+    applier.counters["dropped:too_long"] += 4
+    applier.counters["applied"] += 5
+    applier.beat(inbox_depth=6)
+    await rows.run("INSERT INTO repos (did, stale_since) VALUES ('did:plc:ann', now())")
+
+    metrics = await metrics_of(client)
+
+    assert metrics["atbb_actor_restarts_total", "firehose"] == 2
+    assert metrics["atbb_actor_running", "firehose"] == 1
+    assert metrics["atbb_actor_running", "applier"] == 0
+    assert metrics["atbb_actor_last_event_timestamp_seconds", "firehose"] == NOON.timestamp()
+    assert metrics["atbb_stream_dropped_total", "too_long"] == 7
+    assert metrics["atbb_actor_events_total", "applier", "applied"] == 5
+    assert metrics["atbb_actor_inbox_depth", "applier"] == 6
+    assert metrics["atbb_repos_stale",] == 1
+    assert metrics["atbb_gaps_open",] == 0
+    assert metrics["atbb_database_up",] == 1
+    assert metrics["atbb_pool_size",] >= 1
