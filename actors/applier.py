@@ -28,6 +28,8 @@ from forum.protocol.events import (
 )
 
 BATCH = 500  # events; between 250 and 1,000 the throughput is the same
+BUSY = 25  # a batch this large says that more is on its way: waiting a moment for it makes fewer, cheaper batches
+LINGER_SECONDS = 0.02
 
 log = structlog.get_logger()
 
@@ -48,6 +50,9 @@ async def run_applier(
     task_status.started()
     try:
         while events := await inbox.receive_some(BATCH):
+            if BUSY <= len(events) < BATCH:
+                await trio.sleep(LINGER_SECONDS)
+                events += inbox.receive_nowait(BATCH - len(events))
             pulse.beat(inbox_depth=inbox.depth)
             await _until_stored(store, events, pulse)
     finally:
@@ -86,6 +91,7 @@ class Store:
         except RowRefused:
             await self._apply_apart(ops)
             await self._commit(events, [])
+        self._pulse.counters["batches"] += 1
         self._pulse.counters["events"] += len(events)
 
     async def _commit(self, events: Sequence[StreamEvent], ops: Sequence[RecordOp]) -> None:

@@ -3,8 +3,10 @@
 Adds what the library leaves to its user: a limit on messages, pings, and one family of errors.
 """
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import trio
 from trio_websocket import (
@@ -12,18 +14,19 @@ from trio_websocket import (
     ConnectionRejected,
     HandshakeError,
     WebSocketConnection,
-    open_websocket_url,
+    wrap_client_stream,
 )
 
 from forum.errors import Unavailable
 from forum.protocol.jetstream2 import refusal_of
 
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024  # of the transport; ours is smaller and checked after receipt
-QUEUE = 16  # messages read ahead, so that reader and decoder need not take turns
+RECEIVE_BYTES = 65_536  # many small frames a read
 CONNECT_SECONDS = 15
-GOODBYE_SECONDS = 1
 PONG_SECONDS = 20
 TOO_LARGE = 1009
+
+Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
 
 class StreamClosed(Unavailable):
@@ -61,23 +64,50 @@ class Frames:
 @asynccontextmanager
 async def open_frames(url: str) -> AsyncIterator[Frames]:
     """Connect. Raises `StreamClosed`, or `StreamRefused` when the server says why it will not serve us."""
+    async with trio.open_nursery() as nursery:
+        stream = await _dial(url)
+        # The stream is ours to close: the library leaves it to the garbage collector when the server goes first.
+        try:
+            yield Frames(await _shake_hands(nursery, stream, url))
+        finally:
+            await trio.aclose_forcefully(stream)
+            nursery.cancel_scope.cancel()
+
+
+async def _dial(url: str) -> Stream:
+    parts = urlsplit(url)
+    host, tls = parts.hostname or "", parts.scheme == "wss"
     try:
-        with trio.fail_after(CONNECT_SECONDS) as connecting:
-            async with open_websocket_url(
-                url,
-                message_queue_size=QUEUE,
+        with trio.fail_after(CONNECT_SECONDS):
+            port = parts.port or (443 if tls else 80)
+            if tls:
+                return await trio.open_ssl_over_tcp_stream(host, port, ssl_context=ssl.create_default_context())
+            return await trio.open_tcp_stream(host, port)
+    except trio.TooSlowError as error:
+        raise StreamClosed("the server does not answer") from error
+    except OSError as error:
+        raise StreamClosed(f"cannot connect: {error}") from error
+
+
+async def _shake_hands(nursery: trio.Nursery, stream: Stream, url: str) -> WebSocketConnection:
+    parts = urlsplit(url)
+    resource = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    try:
+        with trio.fail_after(CONNECT_SECONDS):
+            return await wrap_client_stream(
+                nursery,
+                stream,
+                parts.netloc,
+                resource,
                 max_message_size=MAX_MESSAGE_BYTES,
-                connect_timeout=CONNECT_SECONDS,
-                disconnect_timeout=GOODBYE_SECONDS,
-            ) as socket:
-                connecting.deadline = float("inf")
-                yield Frames(socket)
+                receive_buffer_size=RECEIVE_BYTES,
+            )
     except ConnectionRejected as error:
         refusal = refusal_of(error.body or b"")
         raise refusal or StreamClosed(f"the server refused us with status {error.status_code}") from error
     except trio.TooSlowError as error:
         raise StreamClosed("the server does not answer") from error
-    except (HandshakeError, OSError, trio.BrokenResourceError) as error:
+    except (HandshakeError, OSError, ssl.SSLError, trio.BrokenResourceError) as error:
         raise StreamClosed(f"cannot connect: {type(error).__name__} {error}") from error
 
 

@@ -3,6 +3,7 @@
 When the applier falls behind, the firehose waits here; then the socket fills, and the server feels it through TCP.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import trio
@@ -73,16 +74,23 @@ class Inbox:
     async def receive_some(self, limit: int) -> list[StreamEvent]:
         """What waits, at most `limit` and at least one; an empty list when the firehose has closed and all is read."""
         try:
-            taken = [await self._channel.receive()]
+            event, size = await self._channel.receive()
         except trio.EndOfChannel:
             return []
-        try:
+        self._budget.give(size)
+        return [event, *self.receive_nowait(limit - 1)]
+
+    def receive_nowait(self, limit: int) -> list[StreamEvent]:
+        """What waits, at most `limit`; an empty list when that is nothing."""
+        taken: list[StreamEvent] = []
+        freed = 0
+        with suppress(trio.WouldBlock, trio.EndOfChannel):
             while len(taken) < limit:
-                taken.append(self._channel.receive_nowait())
-        except (trio.WouldBlock, trio.EndOfChannel):
-            pass
-        self._budget.give(sum(size for _, size in taken))
-        return [event for event, _ in taken]
+                event, size = self._channel.receive_nowait()
+                taken.append(event)
+                freed += size
+        self._budget.give(freed)
+        return taken
 
     @property
     def depth(self) -> int:

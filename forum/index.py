@@ -23,7 +23,10 @@ MARKDOWN = "space.atbb.post#markdown"
 
 INSERT_ACCOUNTS = """
 INSERT INTO accounts (did, banned)
-SELECT did, in_force('ban', did) IS NOT NULL FROM unnest($1::text[]) AS i (did) ORDER BY did
+SELECT did, in_force('ban', did) IS NOT NULL
+  FROM unnest($1::text[]) AS i (did)
+ WHERE NOT EXISTS (SELECT FROM accounts a WHERE a.did = i.did)
+ ORDER BY did
     ON CONFLICT (did) DO NOTHING
 RETURNING did
 """
@@ -39,7 +42,8 @@ SELECT i.uri, i.did, i.rkey, i.cid, i.board_uri, i.root_uri, i.parent_uri, i.tit
        AS i (uri, did, rkey, cid, board_uri, root_uri, parent_uri, title, text, markdown, created_at, key_time)
   JOIN accounts a USING (did)
   LEFT JOIN topics t ON t.uri = i.root_uri
- CROSS JOIN LATERAL (SELECT in_force('delete', i.uri) IS NOT NULL AS hidden) AS h
+ CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM mod_actions m WHERE m.subject = i.uri)
+                            AND in_force('delete', i.uri) IS NOT NULL AS hidden) AS h
     ON CONFLICT (uri) DO UPDATE
    SET cid = excluded.cid, board_uri = excluded.board_uri, root_uri = excluded.root_uri,
        parent_uri = excluded.parent_uri, title = excluded.title, text = excluded.text, markdown = excluded.markdown,
