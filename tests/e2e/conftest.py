@@ -11,7 +11,7 @@ from daemon.pool import open_pool
 from demo.network import Network, running_network
 from demo.xrpc import Pds, client_of
 from tests.conftest import fresh_dsn
-from tests.e2e.scene import Scene, founded
+from tests.e2e.scene import Scene, found
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +39,8 @@ def data_dir() -> Iterator[Path]:
 @pytest.fixture
 async def scene(network: Network, pds: Pds, postgres_dsn: str, data_dir: Path) -> AsyncIterator[Scene]:
     """A forum with one board, and a database for the daemon that follows it."""
-    forum, itself, category, board = await founded(pds)
+    forum = await pds.account("forum")
+    itself, category, board = await found(forum)
     async with fresh_dsn(postgres_dsn) as dsn, open_pool(dsn, size=2, pulse=Pulse("index")) as index:
         yield Scene(
             network=network,

@@ -60,9 +60,8 @@ class Scene:
         return []
 
 
-async def founded(pds: Pds) -> tuple[Account, Ref, Ref, Ref]:
-    """A forum's account with its forum record, a category and a board."""
-    forum = await pds.account("forum")
+async def found(forum: Account) -> tuple[Ref, Ref, Ref]:
+    """Its forum record, a category and a board."""
     itself = await forum.put(FORUM, "self", named("The Potting Shed", description="Gardeners and their tools"))
     category = await forum.create(CATEGORY, named("Outdoors", sortOrder=0))
-    return forum, itself, category, await forum.create(BOARD, board("Vegetables", category, sortOrder=0))
+    return itself, category, await forum.create(BOARD, board("Vegetables", category, sortOrder=0))

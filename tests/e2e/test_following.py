@@ -2,12 +2,11 @@
 
 import pytest
 
-from demo.daemon import wait_until
 from demo.records import board, grant, membership, mod_action, named, reaction, reply, topic
 from demo.xrpc import Change, Ref
 from forum.records.names import BOARD, CATEGORY, FORUM, GRANT, MEMBERSHIP, MOD_ACTION, POST, REACTION, ROLE
 from forum.records.syntax import tid_of
-from tests.e2e.scene import Scene, founded
+from tests.e2e.scene import Scene, found
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
@@ -58,7 +57,8 @@ async def test_changes_follow(scene: Scene) -> None:
 
 async def test_strangers_change_nothing(scene: Scene) -> None:
     """Another forum's posts are not ours, and forum records in a member's repository are only a member's claim."""
-    stranger, _, _, elsewhere = await founded(scene.pds)
+    stranger = await scene.pds.account("stranger")
+    _, _, elsewhere = await found(stranger)
     mallory = await scene.member("mallory")
     honest = await scene.topic(mallory, "A question about slugs")
     await mallory.create(POST, topic("Not here", "A post on another forum's board.", elsewhere))
@@ -131,21 +131,3 @@ async def test_whole_forum_in_one_commit(scene: Scene) -> None:
         await scene.wait_equal()
         (shown,) = await scene.topics(daemon)
         assert shown["replyCount"] == len(again)
-
-
-async def test_handle_is_shown(scene: Scene) -> None:
-    """The author's handle comes once it is confirmed in both directions, and follows a change."""
-    alice = await scene.member("alice")
-    await scene.topic(alice, "Who am I?")
-    async with scene.daemon() as daemon:
-
-        async def author() -> object:
-            topics = await scene.topics(daemon)
-            return topics[0]["author"] if topics else None
-
-        async def has(handle: str) -> bool:
-            return await author() == {"did": alice.did, "handle": handle}
-
-        await wait_until(lambda: has(alice.handle))
-        renamed = await alice.rename("alicia")
-        await wait_until(lambda: has(renamed))
