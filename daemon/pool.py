@@ -56,6 +56,7 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+SLOW_LIMITS = Limits(command_seconds=3600)  # for changes of the schema, which may rewrite tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ import trio
 from actors.health import Pulse
 from daemon.errors import SettingsError
 from daemon.postgres_files import Account, account_to_use, find_binaries, own_directory
+from daemon.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +92,17 @@ async def embedded_postgres(
             await nursery.start(run_server, server, pulse)
             yield server.dsn
             nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def open_postgres(settings: Settings, *, pulse: Pulse) -> AsyncIterator[str]:
+    """The DSN of the database that is configured: the operator's own, else an embedded one."""
+    if settings.database_url is not None:
+        pulse.become("stopped", "DATABASE_URL is set")
+        yield settings.database_url.get_secret_value()
+        return
+    async with embedded_postgres(settings.atbb_data_dir, pulse=pulse) as dsn:
+        yield dsn
 
 
 @contextmanager

@@ -1,0 +1,121 @@
+"""The command line: `atbb serve`, `atbb config`, `atbb schema`.
+
+It reads the settings and calls one function; what goes wrong with a setting is one sentence and exit status 78.
+"""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import click
+import trio
+
+from actors.health import Pulse
+from daemon.errors import EXIT_CONFIG, SettingsError
+from daemon.logs import configure_logs
+from daemon.settings import Settings, check_serving, load_settings, shown
+
+T = TypeVar("T")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="atbb", message="atbb %(version)s")
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A TOML file, or one of NAME=value lines. Default: $ATBB_CONFIG, else ./atbb.toml, else ./.env.",
+)
+@click.pass_context
+def main(context: click.Context, config: Path | None) -> None:
+    """A forum on the AT Protocol: members keep their posts, the forum keeps the order.
+
+    Settings come from environment variables, from one file, and from systemd credentials, in this order.
+    `atbb config` shows which are in force.
+    """
+    context.obj = config
+
+
+@main.command()
+@click.pass_obj
+def serve(config: Path | None) -> None:
+    """Run the forum until SIGTERM or Ctrl-C; a second one ends it at once.
+
+    It listens on 127.0.0.1, on PORT. Needed: FORUM_DID. Without DATABASE_URL a PostgreSQL of its own is kept in
+    the data directory.
+    """
+    from daemon.tree import run_daemon  # imports the whole program, which the other commands do not need
+
+    settings = or_exit(partial(load_settings, config))
+    or_exit(partial(check_serving, settings))
+    configure_logs(settings.log_level)
+    or_exit(partial(trio.run, run_daemon, settings))
+
+
+@main.command("config")
+@click.pass_obj
+def show_config(config: Path | None) -> None:
+    """Show every setting: its name, the value in force and where that came from. Secrets are masked."""
+    settings = or_exit(partial(load_settings, config))
+    for line in config_lines(settings):
+        click.echo(line)
+
+
+@main.command()
+@click.option("--apply", "applying", is_flag=True, help="Create or upgrade the schema in the database instead.")
+@click.pass_obj
+def schema(config: Path | None, applying: bool) -> None:
+    """Print the database schema, as SQL.
+
+    With --apply bring the database to it: DATABASE_URL's, or the one in the data directory. `atbb serve` does the
+    same when it starts, so this is for those who want to see it done.
+    """
+    from daemon.schema import schema_text
+
+    if not applying:
+        click.echo(schema_text(), nl=False)
+        return
+    settings = or_exit(partial(load_settings, config))
+    configure_logs(settings.log_level)
+    click.echo(or_exit(partial(trio.run, apply_to_database, settings)))
+
+
+async def apply_to_database(settings: Settings) -> str:
+    """Open whatever database is configured, for one transaction."""
+    from daemon.pool import SLOW_LIMITS, open_pool
+    from daemon.postgres import open_postgres
+    from daemon.schema import apply_schema
+
+    async with (
+        open_postgres(settings, pulse=Pulse("postgres")) as dsn,
+        open_pool(dsn, size=1, pulse=Pulse("pool"), limits=SLOW_LIMITS) as pool,
+    ):
+        return await apply_schema(pool)
+
+
+def config_lines(settings: Settings) -> list[str]:
+    """A table of name, value, origin."""
+    rows = [("NAME", "VALUE", "ORIGIN")]
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        text = "–" if value in (None, (), "") else shown(name, value)
+        rows.append((name.upper(), text, settings.origins.get(name, "default")))
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    return [f"{name:<{widths[0]}}  {value:<{widths[1]}}  {origin}" for name, value, origin in rows]
+
+
+def or_exit(action: Callable[[], T]) -> T:
+    """Do it; when a setting is wrong, say so in one sentence and leave."""
+    try:
+        return action()
+    except* SettingsError as wrong:
+        click.echo(f"atbb: {first_leaf(wrong)}", err=True)
+        sys.exit(EXIT_CONFIG)
+
+
+def first_leaf(error: BaseException) -> BaseException:
+    """The error itself, out of the groups that nurseries make."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
