@@ -47,6 +47,7 @@ async def run_applier(
     """Write what arrives, in order, until the inbox closes. Raises `stream.Replaced` when another process leads."""
     store = Store(database, pulse, forum_did=forum_did, source=source, epoch=epoch)
     pulse.become("running")
+    pulse.rest()
     task_status.started()
     try:
         while events := await inbox.receive_some(BATCH):
@@ -55,6 +56,7 @@ async def run_applier(
                 events += inbox.receive_nowait(BATCH - len(events))
             pulse.beat(inbox_depth=inbox.depth)
             await _until_stored(store, events, pulse)
+            pulse.rest()
     finally:
         inbox.close()
 

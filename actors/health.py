@@ -30,13 +30,19 @@ class Pulse:
     counters: Counter[str] = field(default_factory=Counter)
     last_event_at: datetime | None = None  # of the stream, by its own clock
     last_beat: float = field(default_factory=time.monotonic)
+    resting: bool = False  # waiting for work that may never come: silence means nothing
 
     def beat(self, *, inbox_depth: int | None = None) -> None:
         """Say "alive"; with the depth of the inbox where there is one."""
-        self.last_beat = time.monotonic()
+        self.last_beat, self.resting = time.monotonic(), False
         if inbox_depth is not None:
             self.inbox_depth = inbox_depth
             self.inbox_peak = max(self.inbox_peak, inbox_depth)
+
+    def rest(self) -> None:
+        """Beat, and be silent from now on until the next beat."""
+        self.beat()
+        self.resting = True
 
     def become(self, state: State, detail: str = "") -> None:
         """Change state, and beat."""
@@ -52,8 +58,9 @@ class Pulse:
     @property
     def hangs(self) -> bool:
         """Whether it should have beaten by now."""
-        silent = time.monotonic() - self.last_beat
-        return self.limit_seconds is not None and self.state == "running" and silent > self.limit_seconds
+        if self.limit_seconds is None or self.resting or self.state != "running":
+            return False
+        return time.monotonic() - self.last_beat > self.limit_seconds
 
 
 class Board:

@@ -181,7 +181,7 @@ async def read_and_apply(house: House, epoch: int) -> None:
                 run_applier,
                 inbox,
                 house.database,
-                house.board.pulse("applier", limit_seconds=None),
+                house.board.pulse("applier", limit_seconds=HANG_SECONDS),
                 forum_did=house.forum_did,
                 source=house.source.name,
                 epoch=epoch,
