@@ -8,6 +8,7 @@ dies it is started again, and the pulse says so. Which binaries are used is the 
 import ctypes
 import os
 import random
+import shutil
 import signal
 import subprocess
 import threading
@@ -144,7 +145,7 @@ def make_cluster(binaries: Path, cluster: Path, account: Account) -> None:
         if made.returncode == 0:
             draft.rename(cluster)
             return
-    draft.rmdir()
+    shutil.rmtree(draft, ignore_errors=True)
     raise SettingsError(f"No database could be made in {cluster.parent}: {made.stderr.strip()[-300:]}")
 
 
