@@ -48,21 +48,18 @@ class ClientStream:
 
 
 class ClientServer(TCPServer):
-    """Hypercorn's side of one connection; over as soon as the client has left.
+    """Hypercorn's side of one connection, over as soon as the client has left.
 
-    Hypercorn alone would wait for the keep-alive time even then, with the connection's file open.
+    Hypercorn alone would hold the connection's file for the keep-alive time even then, and over HTTP/2 for ever.
     """
-
-    left = False
 
     async def _read_data(self) -> None:
         await super()._read_data()
-        self.left = True
-        await self.idle_task.stop()
+        self.left.cancel()
 
-    async def _idle_timeout(self) -> None:
-        if not self.left:  # a response may have ended just after
-            await super()._idle_timeout()
+    async def run(self) -> None:
+        with trio.CancelScope() as self.left:
+            await super().run()
 
 
 async def run_server(

@@ -12,7 +12,7 @@ from quart_trio import QuartTrio
 from actors.health import Board
 from forum.database import Database
 from web.api import add_api
-from web.cover import finish_responses, log_requests
+from web.cover import finish_responses, log_requests, refuse_oddities
 from web.errors import add_errors
 from web.health import add_health
 from web.metrics import PoolFigures
@@ -40,7 +40,7 @@ def make_app(
     add_errors(app)
     add_health(app, database, board, pool_figures)
     add_api(app, database, site)
-    return log_requests(finish_responses(app))
+    return log_requests(refuse_oddities(finish_responses(app)))
 
 
 async def add_headers(response: Response) -> Response:

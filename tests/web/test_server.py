@@ -15,14 +15,25 @@ import trio
 from hypercorn.typing import ASGIFramework
 from quart import request
 from quart_trio import QuartTrio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.health import Pulse
 from actors.server import ClientStream, run_server
-from web.cover import finish_responses, log_requests
+from web.cover import finish_responses, log_requests, refuse_oddities
 
 GUARD_SECONDS = 20
 BIG = 64 * 1024 * 1024  # more than the kernel buffers on the way
+
+KEEPING = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+CLOSING = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+UPGRADING = (
+    b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAA\r\n\r\n"
+)
+HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+WEBSOCKET = (
+    b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +111,7 @@ async def until_open(server: Server, number: int) -> None:
 
 @pytest.mark.parametrize(
     "request_head",
-    [b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"GET / HTTP/1.0\r\n\r\n"],
+    [CLOSING, b"GET / HTTP/1.0\r\n\r\n"],
     ids=["connection-close", "http-1.0"],
 )
 async def test_closes_when_asked(hello: QuartTrio, request_head: bytes) -> None:
@@ -117,30 +128,50 @@ async def test_keeps_alive_and_then_closes(hello: QuartTrio) -> None:
     async with serving(covered(hello), keep_alive_seconds=0.2) as server:
         stream = await server.connect()
         for _ in range(3):
-            await stream.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            await stream.send_all(KEEPING)
             await read_until(stream, b"hello")
         assert await read_all(stream) == b""
         await stream.aclose()
 
 
 async def test_gives_back_every_connection(hello: QuartTrio) -> None:
-    """Whoever asks, idles or vanishes: no file stays open behind them."""
+    """Whoever asks, idles or vanishes, in whatever protocol: no file stays open behind them."""
     async with serving(covered(hello)) as server:
         before = len(os.listdir("/proc/self/fd"))
-        for head in (b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"GET / HT", b"\x00\r\n\r\n", b""):
+        for head in (CLOSING, KEEPING, UPGRADING, HTTP2, b"GET / HT", b"\x00\r\n\r\n", b""):
             for _ in range(5):
                 stream = await server.connect()
                 await stream.send_all(head)
                 await stream.aclose()
-        for _ in range(5):
-            stream = await server.connect()
-            await stream.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            await read_until(stream, b"hello")
-            await stream.aclose()
-        while server.pulse.counters["connections"] < 25:
+        for head, words in ((KEEPING, b"hello"), (UPGRADING, b" 101 ")):
+            for _ in range(5):
+                stream = await server.connect()
+                await stream.send_all(head)
+                await read_until(stream, words)
+                await stream.aclose()
+        while server.pulse.counters["connections"] < 45:
             await trio.lowlevel.checkpoint()
         await until_open(server, 0)
         assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET ?x HTTP/1.1\r\nHost: a\r\n\r\n", b" 400 "),
+        (b"GET http://[::1 HTTP/1.1\r\nHost: a\r\n\r\n", b" 400 "),
+        (b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", b" 400 "),
+        (WEBSOCKET, b" 403 "),
+    ],
+    ids=["no-path", "not-a-url", "asterisk", "websocket"],
+)
+async def test_refuses_oddities(hello: QuartTrio, head: bytes, status: bytes) -> None:
+    """What we have no use for is refused before the app sees it."""
+    async with serving(refuse_oddities(covered(hello))) as server:
+        stream = await server.connect()
+        await stream.send_all(head)
+        await read_until(stream, status)
+        await stream.aclose()
 
 
 async def test_stop_finishes_what_is_under_way() -> None:
@@ -154,7 +185,7 @@ async def test_stop_finishes_what_is_under_way() -> None:
 
     async with serving(covered(app_of(slow))) as server:
         idle, busy = await server.connect(), await server.connect()
-        await busy.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await busy.send_all(KEEPING)
         await begun.wait()
         server.stop.set()
         assert await read_all(idle) == b""
@@ -174,8 +205,9 @@ async def test_stalled_reader_does_not_hold_up_the_stop() -> None:
 
     async with serving(covered(app), grace_seconds=0.01) as server:
         stream = await server.connect()
-        await stream.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        await stream.receive_some(1)  # the response has begun, and cannot all have been taken
+        await stream.send_all(KEEPING)
+        await stream.receive_some(1)
+        await wait_all_tasks_blocked()  # the server is in the middle of its response
         server.stop.set()
         await server.ended.wait()
         await stream.aclose()
@@ -192,7 +224,7 @@ async def test_hanging_handler_does_not_hold_up_the_stop() -> None:
 
     async with serving(covered(app_of(hang)), grace_seconds=0.01) as server:
         stream = await server.connect()
-        await stream.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await stream.send_all(KEEPING)
         await begun.wait()
         server.stop.set()
         await server.ended.wait()
@@ -208,8 +240,9 @@ async def test_cancelling_does_not_wait_for_stalled_readers() -> None:
             serve = partial(run_server, covered(app), host="127.0.0.1", port=0, pulse=Pulse("server"))
             port = await nursery.start(partial(serve, stop=trio.Event(), grace_seconds=GUARD_SECONDS * 10))
             stream = await trio.open_tcp_stream("127.0.0.1", port)
-            await stream.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            await stream.send_all(KEEPING)
             await stream.receive_some(1)
+            await wait_all_tasks_blocked()  # the server is in the middle of its response
             nursery.cancel_scope.cancel()
     await stream.aclose()
     assert not guard.cancel_called
