@@ -42,10 +42,12 @@ CREATE TABLE repos (
     synced_rev      text COLLATE "C",
     stale_since     timestamptz,            -- what we hold may be wrong: to be fetched anew
     stale_reason    text,
-    stale_marks     bigint NOT NULL DEFAULT 0   -- grows with each cause, so a snapshot clears only what it has seen
+    stale_marks     bigint NOT NULL DEFAULT 0,  -- grows with each cause, so a snapshot clears only what it has seen
+    mend_at         timestamptz NOT NULL DEFAULT now(),     -- not fetched before
+    mend_failures   integer NOT NULL DEFAULT 0
 );
--- Health counts the stale ones; backfill takes the longest waiting first.
-CREATE INDEX repos_stale ON repos (stale_since) WHERE stale_since IS NOT NULL;
+-- Health counts the stale ones; mending takes those whose turn it is.
+CREATE INDEX repos_stale ON repos (mend_at) WHERE stale_since IS NOT NULL;
 
 -- Who reads the stream. Cursor writes are conditional on the epoch: a leader that was replaced changes nothing.
 CREATE TABLE leader (
@@ -74,6 +76,47 @@ CREATE TABLE gaps (
 );
 -- One open gap per source, cause and place: reconnecting a hundred times does not open a hundred.
 CREATE UNIQUE INDEX gaps_open ON gaps (source, reason, coalesce(from_cursor, -1)) WHERE closed_at IS NULL;
+
+
+-- Backfill jobs. One is in progress at most, whichever process was asked for it.
+CREATE TABLE backfills (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    type            text NOT NULL CHECK (type IN ('catch_up', 'full_sync')),
+    status          text NOT NULL DEFAULT 'in_progress'
+                    CHECK (status IN ('in_progress', 'completed', 'failed', 'cancelled')),
+    planned         boolean NOT NULL DEFAULT false,     -- backfill_repos is complete
+    cancel_asked    boolean NOT NULL DEFAULT false,
+    dids_total      bigint NOT NULL DEFAULT 0,
+    dids_processed  bigint NOT NULL DEFAULT 0,
+    records_indexed bigint NOT NULL DEFAULT 0,
+    error_count     bigint NOT NULL DEFAULT 0,
+    error_message   text,
+    started_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    completed_at    timestamptz
+);
+CREATE UNIQUE INDEX backfills_one_at_a_time ON backfills (status) WHERE status = 'in_progress';
+
+-- The repositories a job visits, in this order. A job that was interrupted goes on with what is not done.
+CREATE TABLE backfill_repos (
+    backfill_id     bigint NOT NULL REFERENCES backfills ON DELETE CASCADE,
+    did             text COLLATE "C" NOT NULL,
+    place           bigint GENERATED ALWAYS AS IDENTITY,
+    tries           integer NOT NULL DEFAULT 0,
+    try_at          timestamptz NOT NULL DEFAULT now(),
+    is_done         boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (backfill_id, did)
+);
+CREATE INDEX backfill_repos_next ON backfill_repos (backfill_id, place) WHERE NOT is_done;
+
+CREATE TABLE backfill_errors (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    backfill_id     bigint NOT NULL REFERENCES backfills ON DELETE CASCADE,
+    did             text COLLATE "C" NOT NULL,
+    collection      text COLLATE "C",
+    error_message   text NOT NULL,
+    created_at      timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX backfill_errors_of ON backfill_errors (backfill_id, id);
 
 
 -- 2. Accounts --------------------------------------------------------------------------------------------------------
@@ -144,6 +187,7 @@ CREATE TABLE grants (
     created_by      text COLLATE "C" NOT NULL,
     created_at      timestamptz NOT NULL
 );
+-- The grant that decides: the first of its subject.
 CREATE INDEX grants_newest ON grants (subject, rkey DESC);
 
 -- Moderation, append-only. `ban`/`unban` are the pair ban, on and off; and so on. The newest not yet expired decides.
@@ -158,6 +202,7 @@ CREATE TABLE mod_actions (
     created_at      timestamptz NOT NULL,
     expires_at      timestamptz
 );
+-- in_force(): the first of its subject and pair.
 CREATE INDEX mod_actions_newest ON mod_actions (subject, pair, rkey DESC);
 
 -- The key of the action in force on a subject, NULL where there is none.

@@ -52,21 +52,28 @@ SELECT i.did, now(), i.reason, 1 FROM unnest($1::text[], $2::text[]) AS i (did, 
 RETURNING stale_marks
 """
 
+# Rows of a page's interval that the page has not, $6 to $8 being the keys of all records of all pages.
 DROP_MISSING = """
-DELETE FROM ledger
- WHERE did = $1 AND collection = $2 AND rkey >= $3 AND ($4::text IS NULL OR rkey < $4) AND rev <= $5
-   AND rkey <> ALL ($6::text[])
-RETURNING rkey, cid
+WITH present AS MATERIALIZED (
+    SELECT * FROM unnest($6::text[], $7::text[], $8::text[]) AS i (did, collection, rkey)
+)
+DELETE FROM ledger l
+ USING unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) AS p (did, collection, rev, low, high)
+ WHERE l.did = p.did AND l.collection = p.collection AND l.rkey >= p.low AND (p.high IS NULL OR l.rkey < p.high)
+   AND l.rev <= p.rev
+   AND NOT EXISTS (SELECT FROM present i WHERE (i.did, i.collection, i.rkey) = (l.did, l.collection, l.rkey))
+RETURNING l.did, l.collection, l.rkey, p.rev, l.cid
 """
 
-CLAIM_PAGE = """
+CLAIM_PAGES = """
 INSERT INTO ledger AS l (did, collection, rkey, rev, cid, why, version)
-SELECT $1, $2, i.rkey, $3, i.cid, i.why, $7
-  FROM unnest($4::text[], $5::text[], $6::text[]) AS i (rkey, cid, why)
+SELECT i.did, i.collection, i.rkey, i.rev, i.cid, i.why, $7
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+       AS i (did, collection, rkey, rev, cid, why)
     ON CONFLICT (did, collection, rkey) DO UPDATE
    SET rev = excluded.rev, cid = excluded.cid, why = excluded.why, version = excluded.version
  WHERE l.rev <= excluded.rev AND (l.cid IS DISTINCT FROM excluded.cid OR l.version < excluded.version)
-RETURNING rkey
+RETURNING did, collection, rkey
 """
 
 FINISH = """
@@ -185,26 +192,26 @@ async def begin_snapshot(tx: Connection, did: str, collections: Sequence[str], r
     return mark
 
 
-async def apply_page(tx: Connection, page: Page, *, forum_did: str) -> Applied:
-    """Make one interval of keys equal to the page: put what it has, drop what it has not, leave what is newer."""
-    ops = {op.rkey: kept(op, forum_did) for op in page.ops}
-    missing = await tx.fetch(DROP_MISSING, page.did, page.collection, page.low, page.high, page.rev, list(ops))
+async def apply_pages(tx: Connection, pages: Sequence[Page], *, forum_did: str) -> Applied:
+    """Make each interval of keys equal to its page: put what it has, drop what it has not, leave what is newer."""
+    ops = {key_of(op): kept(op, forum_did) for page in pages for op in page.ops}
+    intervals = _columns([(p.did, p.collection, p.rev, p.low, p.high) for p in pages], width=5)
+    missing = await tx.fetch(DROP_MISSING, *intervals, *_columns(list(ops), width=3))
     gone = [
-        RecordOp(did=page.did, collection=page.collection, rkey=row["rkey"], rev=page.rev)
+        RecordOp(did=row["did"], collection=row["collection"], rkey=row["rkey"], rev=row["rev"])
         for row in missing
         if row["cid"] is not None
     ]
-    rows = await tx.fetch(
-        CLAIM_PAGE,
-        page.did,
-        page.collection,
-        page.rev,
-        list(ops),
-        [op.cid for op in ops.values()],
-        [op.why for op in ops.values()],
-        READING,
-    )
-    return await _index(tx, gone + [ops[row["rkey"]] for row in rows])
+    if not ops:
+        return await _index(tx, gone)
+    revs = {key_of(op): page.rev for page in pages for op in page.ops}
+    rows = [(*key, revs[key], ops[key].cid, ops[key].why) for key in sorted(ops)]
+    claimed = await tx.fetch(CLAIM_PAGES, *_columns(rows, width=6), READING)
+    return await _index(tx, gone + [ops[row[0], row[1], row[2]] for row in claimed])
+
+
+def _columns(rows: Sequence[tuple[object, ...]], *, width: int) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
 
 
 async def finish_snapshot(tx: Connection, did: str, rev: str, *, mark: int) -> None:

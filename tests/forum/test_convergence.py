@@ -232,7 +232,7 @@ class Delivery:
         for page in pages(self.world, snapshot.did, snapshot.rev, self.dice):
             self.happen()
             await self.live()
-            if await self.write(lambda tx, page=page: ledger.apply_page(tx, page, forum_did=F)) is None:
+            if await self.write(lambda tx, page=page: ledger.apply_pages(tx, [page], forum_did=F)) is None:
                 return  # crashed: abandoned half-way
         did, rev, mark = snapshot.did, snapshot.rev, snapshot.mark
         await self.write(lambda tx: ledger.finish_snapshot(tx, did, rev, mark=mark), may_crash=False)
@@ -242,7 +242,7 @@ class Delivery:
     async def whole(self, tx: Connection, did: str) -> None:
         mark = await ledger.begin_snapshot(tx, did, COLLECTIONS[did], self.world.commits[-1][0].rev)
         for page in pages(self.world, did, self.world.commits[-1][0].rev, self.dice):
-            await ledger.apply_page(tx, page, forum_did=F)
+            await ledger.apply_pages(tx, [page], forum_did=F)
         await ledger.finish_snapshot(tx, did, self.world.commits[-1][0].rev, mark=mark)
 
 

@@ -95,7 +95,7 @@ async def build(database: Database, forum_did: str, repos: "Repos", *, rev: str)
                 page = ledger.Page(
                     did=did, collection=collection, rev=rev, low="", high=None, ops=list(records.values())
                 )
-                await ledger.apply_page(tx, page, forum_did=forum_did)
+                await ledger.apply_pages(tx, [page], forum_did=forum_did)
             await ledger.finish_snapshot(tx, did, rev, mark=mark)
 
 
