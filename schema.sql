@@ -256,8 +256,12 @@ CREATE TABLE posts (
     hidden          boolean NOT NULL DEFAULT false,  -- by a moderator; the decision of mod_actions
     shown           boolean NOT NULL        -- is_shown(), kept true to it by apply()
 );
--- A topic's page: its replies in order. A lock and an unlock: the replies after it.
-CREATE INDEX posts_in_topic ON posts (root_uri, sorted_at, uri) WHERE root_uri IS NOT NULL;
+-- A topic's page: its replies in order, and its tombstones among them. Each reply is in the first or the second, so a
+-- page does not walk over what a banned spammer left; together they find all replies of a topic that is locked.
+CREATE INDEX posts_in_topic ON posts (root_uri, sorted_at, uri) WHERE root_uri IS NOT NULL AND shown;
+CREATE INDEX posts_unseen_in_topic ON posts (root_uri) WHERE root_uri IS NOT NULL AND NOT shown;
+CREATE INDEX posts_buried_in_topic ON posts (root_uri, sorted_at, uri)
+    WHERE root_uri IS NOT NULL AND deleted_at IS NOT NULL;
 -- A profile's posts; what to hide and show again with its author.
 CREATE INDEX posts_by_author ON posts (did, sorted_at);
 

@@ -36,13 +36,16 @@ _SHOW = """
 UPDATE posts p SET shown = v.shown
   FROM (SELECT q.id, is_shown(q.deleted_at, q.hidden, a.status, a.banned, q.rkey, t.locked) AS shown
           FROM posts q JOIN accounts a USING (did) LEFT JOIN topics t ON t.uri = q.root_uri
-         WHERE {which} = ANY ($1::text[])) AS v
+         WHERE {which}) AS v
  WHERE p.id = v.id AND p.shown <> v.shown
 RETURNING coalesce(p.root_uri, p.uri) AS topic_uri
 """
-SHOW_BY_AUTHOR = _SHOW.format(which="q.did")
-SHOW_IN_TOPIC = _SHOW.format(which="q.root_uri")
-SHOW_POSTS = _SHOW.format(which="q.uri")
+SHOW_BY_AUTHOR = _SHOW.format(which="q.did = ANY ($1::text[])")
+# Shown or not: said so that both of its partial indexes serve.
+SHOW_IN_TOPIC = _SHOW.format(
+    which="q.root_uri = ANY ($1::text[]) AND q.shown OR q.root_uri = ANY ($1::text[]) AND NOT q.shown"
+)
+SHOW_POSTS = _SHOW.format(which="q.uri = ANY ($1::text[])")
 
 BOARDS_OF = "SELECT DISTINCT board_uri FROM topics WHERE uri = ANY ($1::text[]) AND board_uri IS NOT NULL"
 

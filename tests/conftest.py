@@ -14,11 +14,16 @@ from urllib.parse import urlsplit
 
 import pytest
 import trio
+from hypothesis import settings
 
 from actors.health import Pulse
 from daemon.pool import DEFAULT_LIMITS, Limits, Pool, open_pool
 from daemon.postgres import SERVER_SETTINGS, prepared, spawn, stop, wait_ready
 from daemon.schema import apply_schema
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 FAST = {**SERVER_SETTINGS, "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 TEMPLATE = "atbb_template"

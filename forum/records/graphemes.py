@@ -8,7 +8,7 @@ import re
 from itertools import islice
 from typing import Final
 
-import regex  # type: ignore[import-untyped]  # it ships no types
+import regex
 
 _clusters = regex.compile(r"\X").finditer
 # Two of these letters are one flag, paired from the start of their run; any plain letter may stand for the pair.
