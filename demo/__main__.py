@@ -62,7 +62,7 @@ async def show(network: Network, data_dir: Path) -> None:
     log_file = data_dir / "daemon.log"
     with log_file.open("w") as log:
         async with client_of(network.pds[0]) as pds:
-            forum = await pds.account("forum")
+            forum = await pds.account("longbench", unique=False)  # "forum" is a reserved name
             settings = settings_for(network, forum.did, data_dir, PORT=os.environ.get("PORT", "0"))
             async with running_daemon(settings, log=log) as daemon:
                 say(f"The daemon listens at {daemon.url}; its log is {log_file}")

@@ -87,7 +87,7 @@ async def found(pds: Pds, forum: Account) -> Community:
 
 
 async def join(community: Community, name: str) -> None:
-    account = await community.pds.account(name)
+    account = await community.pds.account(name, unique=False)
     await account.create(MEMBERSHIP, membership(community.itself))
     community.members.append(account)
 

@@ -61,9 +61,9 @@ class Pds:
     address: Address
     http: httpx.AsyncClient
 
-    async def account(self, name: str) -> "Account":
-        """A new account, whose handle begins with the name."""
-        handle = f"{name[:9]}-{secrets.token_hex(4)}{self.address.domain}"
+    async def account(self, name: str, *, unique: bool = True) -> "Account":
+        """A new account, whose handle is the name, with something behind it where several tests share the server."""
+        handle = f"{unique_name(name) if unique else name}{self.address.domain}"
         password = secrets.token_hex(8)
         asked = {"handle": handle, "email": f"{handle}@example.org", "password": password}
         made = await self.post("com.atproto.server.createAccount", asked)
@@ -147,7 +147,7 @@ class Account:
 
     async def rename(self, name: str) -> str:
         """Take another handle of the same server."""
-        handle = f"{name[:9]}-{secrets.token_hex(4)}{self.pds.address.domain}"
+        handle = unique_name(name) + self.pds.address.domain
         await self._post("com.atproto.identity.updateHandle", {"handle": handle})
         return handle
 
@@ -169,6 +169,10 @@ async def client_of(address: Address) -> AsyncIterator[Pds]:
     """Talk to a server."""
     async with httpx.AsyncClient(timeout=SECONDS, trust_env=False) as http:
         yield Pds(address, http)
+
+
+def unique_name(name: str) -> str:
+    return f"{name[:9]}-{secrets.token_hex(4)}"  # a PDS takes at most 18 characters
 
 
 def answer_of(response: httpx.Response) -> Answer:
