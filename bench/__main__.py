@@ -1,0 +1,22 @@
+"""All measurements, one after the other, in one table: `python -m bench [--quick]`."""
+
+import sys
+
+import trio
+
+from bench import flood, ingest, latency, memory, start
+from bench.measure import table
+from daemon.logs import configure_logs
+
+
+def run_all(*, quick: bool) -> None:
+    configure_logs("error")
+    rows = []
+    for module in (ingest, flood, latency, memory, start):
+        print(f"{module.__name__} …", file=sys.stderr, flush=True)
+        rows += trio.run(module.measure, module.QUICK if quick else module.FULL)
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    run_all(quick="--quick" in sys.argv[1:])

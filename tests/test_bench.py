@@ -1,0 +1,31 @@
+"""The measurements run to their end and print their ratios. What the numbers are is not a matter for tests."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+pytestmark = pytest.mark.slow
+
+EXPECTED = {
+    "ingest": ["ingest ÷ one transaction an event", "bare COPY ÷ ingest"],
+    "flood": ["flood dropped ÷ library alone"],
+    "latency": ["stream to API ÷ the request alone"],
+    "memory": ["at the end ÷ after a tenth", "taken from the stream while the database is held up"],
+    "start": ["start to ready ÷ importing the program"],
+}
+TINY = {"ingest": 400, "flood": 2_000, "latency": 5, "memory": 2_000, "start": 0}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_measurement(name: str) -> None:
+    """One small round: exit status 0, and a row with a number for each ratio."""
+    command = [sys.executable, "-m", f"bench.{name}", "--quick", "--rounds", "1", "--events", str(TINY[name])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    rows = dict(line.strip("| ").split(" | ")[:2] for line in done.stdout.splitlines() if line.startswith("| "))
+    for ratio in EXPECTED[name]:
+        assert float(rows[ratio].split()[0]) > 0
