@@ -65,11 +65,14 @@ DELETE FROM ledger l
 RETURNING l.did, l.collection, l.rkey, p.rev, l.cid
 """
 
+# A page still on its way must not bring back what the deletion of its account erased.
 CLAIM_PAGES = """
 INSERT INTO ledger AS l (did, collection, rkey, rev, cid, why, version)
 SELECT i.did, i.collection, i.rkey, i.rev, i.cid, i.why, $7
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
        AS i (did, collection, rkey, rev, cid, why)
+  LEFT JOIN accounts a USING (did)
+ WHERE a.status IS NULL OR a.status <> 'deleted'
     ON CONFLICT (did, collection, rkey) DO UPDATE
    SET rev = excluded.rev, cid = excluded.cid, why = excluded.why, version = excluded.version
  WHERE l.rev <= excluded.rev AND (l.cid IS DISTINCT FROM excluded.cid OR l.version < excluded.version)
@@ -81,7 +84,8 @@ INSERT INTO repos AS r (did, synced_rev) VALUES ($1, $2)
     ON CONFLICT (did) DO UPDATE
    SET synced_rev = greatest(r.synced_rev, excluded.synced_rev),
        stale_since = CASE WHEN r.stale_marks = $3 THEN NULL ELSE r.stale_since END,
-       stale_reason = CASE WHEN r.stale_marks = $3 THEN NULL ELSE r.stale_reason END
+       stale_reason = CASE WHEN r.stale_marks = $3 THEN NULL ELSE r.stale_reason END,
+       mend_failures = 0, mend_at = now()
 """
 
 ERASE = (
@@ -194,6 +198,7 @@ async def begin_snapshot(tx: Connection, did: str, collections: Sequence[str], r
 
 async def apply_pages(tx: Connection, pages: Sequence[Page], *, forum_did: str) -> Applied:
     """Make each interval of keys equal to its page: put what it has, drop what it has not, leave what is newer."""
+    pages = [page for page in pages if is_ours(page.did, page.collection, forum_did)]
     ops = {key_of(op): kept(op, forum_did) for page in pages for op in page.ops}
     intervals = _columns([(p.did, p.collection, p.rev, p.low, p.high) for p in pages], width=5)
     missing = await tx.fetch(DROP_MISSING, *intervals, *_columns(list(ops), width=3))
