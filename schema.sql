@@ -6,6 +6,7 @@
 --   3. the forum   what the forum's own repository holds: structure, roles, moderation
 --   4. members     what members' repositories hold: posts, memberships, reactions
 --   5. counts      topics and boards; kept by triggers, so they cannot drift from the rows they count
+--   6. ours alone  what no repository holds: who is signed in
 --
 -- Records refer to each other by AT-URI and are joined when read: a reply may come before its topic.
 -- Text that is compared or ordered as the protocol does it (DIDs, keys, revs, URIs) is COLLATE "C".
@@ -431,3 +432,17 @@ CREATE TRIGGER members_came AFTER INSERT ON members
     REFERENCING NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION tally_members();
 CREATE TRIGGER members_went AFTER DELETE ON members
     REFERENCING OLD TABLE AS went FOR EACH STATEMENT EXECUTE FUNCTION tally_members();
+
+
+-- 6. Ours alone ----------------------------------------------------------------------------------------------------
+
+-- Who is signed in. The cookie itself is not here, only its SHA-256. Lost, everybody signs in again.
+CREATE TABLE sessions (
+    token_hash      bytea PRIMARY KEY,
+    did             text COLLATE "C" NOT NULL,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    seen_at         timestamptz NOT NULL DEFAULT now(),     -- to the minute
+    expires_at      timestamptz NOT NULL    -- as long after seen_at as the session was made for
+);
+-- To sweep out the expired ones.
+CREATE INDEX sessions_by_end ON sessions (expires_at);

@@ -1,0 +1,91 @@
+"""Who may do what: the newest grant in the forum's own repository decides, nothing else (contract.md §1).
+
+What members claim in their memberships is not even looked at.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from forum.database import Connection
+
+PREFIX = "space.atbb.permission."
+MANAGE_FORUM = f"{PREFIX}manageForum"
+MANAGE_CATEGORIES = f"{PREFIX}manageCategories"
+MANAGE_ROLES = f"{PREFIX}manageRoles"
+MANAGE_MEMBERS = f"{PREFIX}manageMembers"
+MANAGE_THEMES = f"{PREFIX}manageThemes"
+MODERATE_POSTS = f"{PREFIX}moderatePosts"
+LOCK_TOPICS = f"{PREFIX}lockTopics"
+PIN_TOPICS = f"{PREFIX}pinTopics"
+BAN_USERS = f"{PREFIX}banUsers"
+CREATE_TOPICS = f"{PREFIX}createTopics"
+CREATE_POSTS = f"{PREFIX}createPosts"
+EVERYTHING = "*"
+
+MEMBER = frozenset({CREATE_TOPICS, CREATE_POSTS})
+MODERATOR = MEMBER | {MODERATE_POSTS, LOCK_TOPICS, PIN_TOPICS, BAN_USERS}
+ADMIN = MODERATOR | {MANAGE_CATEGORIES, MANAGE_ROLES, MANAGE_MEMBERS, MANAGE_THEMES}
+
+FORUM_PRIORITY = -1  # stronger than any role
+NO_PRIORITY = 2**31 - 1  # weaker than any role
+
+# A role of its newest grant, else the default one; of several with that name the newest.
+RIGHTS = """
+SELECT in_force('ban', $1) IS NOT NULL AS banned, EXISTS (SELECT FROM roles) AS has_roles, r.*
+  FROM (SELECT (SELECT role_uri FROM grants WHERE subject = $1 ORDER BY rkey DESC LIMIT 1) AS uri) AS granted
+  LEFT JOIN LATERAL (
+        SELECT name, uri, permissions, priority FROM roles WHERE roles.uri = granted.uri OR name = $2
+         ORDER BY roles.uri IS NOT DISTINCT FROM granted.uri DESC, roles.uri DESC LIMIT 1) AS r ON true
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rights:
+    """What an account may do, and by which role. `role_uri` is None for a role that is no record."""
+
+    role: str | None
+    role_uri: str | None
+    permissions: frozenset[str]
+    priority: int  # 0 is the strongest role
+
+
+def built_in(role: str, permissions: frozenset[str], priority: int) -> Rights:
+    return Rights(role=role, role_uri=None, permissions=permissions, priority=priority)
+
+
+NO_RIGHTS = Rights(role=None, role_uri=None, permissions=frozenset(), priority=NO_PRIORITY)
+FORUM_RIGHTS = built_in("Owner", frozenset({EVERYTHING}), FORUM_PRIORITY)
+# In force while the forum's repository has no role records.
+BUILT_IN: Mapping[str, Rights] = MappingProxyType(
+    {
+        "Owner": built_in("Owner", frozenset({EVERYTHING}), 0),
+        "Admin": built_in("Admin", ADMIN, 10),
+        "Moderator": built_in("Moderator", MODERATOR, 20),
+        "Member": built_in("Member", MEMBER, 30),
+    }
+)
+
+
+async def rights_of(connection: Connection, did: str, *, forum_did: str, default_role: str) -> Rights:
+    """An account's rights right now. Who is banned has none; the forum's own account always has all."""
+    if did == forum_did:
+        return FORUM_RIGHTS
+    row = await connection.fetchrow(RIGHTS, did, default_role)
+    assert row is not None
+    if row["banned"]:
+        return NO_RIGHTS
+    if not row["has_roles"]:
+        return BUILT_IN.get(default_role, NO_RIGHTS)
+    if row["uri"] is None:
+        return NO_RIGHTS
+    return Rights(
+        role=row["name"],
+        role_uri=row["uri"],
+        permissions=frozenset(row["permissions"]),
+        priority=row["priority"],
+    )
+
+
+def may(rights: Rights, permission: str) -> bool:
+    return permission in rights.permissions or EVERYTHING in rights.permissions
