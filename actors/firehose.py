@@ -31,6 +31,7 @@ from forum.records import check_record
 
 TICK_SECONDS = 1.0
 IDLE_TICKS = 10  # how often the position of a stream that says nothing to us is stored
+CONNECTED = "connected"
 LOST_PLACES = ("CursorTooOld", "FutureCursor", "OutdatedCursor")
 
 log = structlog.get_logger()
@@ -117,7 +118,7 @@ async def _one_connection(reader: Reader, place: Place, max_age: timedelta) -> N
             if stream.moment(_now()) - stream.moment(place.at) > max_age and place.cursor is not None:
                 await _report(reader, GapFound(from_cursor=place.cursor, reason="away_too_long"))
             log.info("stream_connected", source=reader.source.name, cursor=asked)
-            reader.pulse.become("running", "connected")
+            reader.pulse.become("running", CONNECTED)
             await _read(reader, place, frames, asked)
     except* Unavailable as group:
         error = _only(group)

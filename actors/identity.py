@@ -64,23 +64,31 @@ async def _refresh_due(resolver: Resolver, database: Database, pulse: Pulse) -> 
 
 
 async def _refresh(resolver: Resolver, database: Database, account: accounts.Due, pulse: Pulse) -> None:
-    async with database.connection() as connection:
-        asked_at = await connection.fetchval("SELECT now()")
     try:
-        identity = await resolver.ask(account.did)
+        await refresh(resolver, database, account.did)
+    except DatabaseAway:
+        raise
     except (Unavailable, BadInput) as error:
         pulse.counters["failed"] += 1
         log.info("identity_unavailable", did=account.did, reason=str(error), failures=account.failures + 1)
         async with database.transaction() as tx:
             await accounts.postpone(tx, account.did, seconds=_wait_seconds(account.failures))
         return
+    pulse.counters["refreshed"] += 1
+    pulse.beat()
+
+
+async def refresh(resolver: Resolver, database: Database, did: str) -> accounts.Identity:
+    """Ask the network about an account and keep the answer. Raises `Unavailable` or `BadInput` without one."""
+    async with database.connection() as connection:
+        asked_at = await connection.fetchval("SELECT now()")
+    identity = await resolver.ask(did)
     async with database.transaction() as tx:
         await ledger.take_lock(tx)
         again = FRESH_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311 - spreads the load
         changed = await accounts.store(tx, identity, asked_at=asked_at, again_in_seconds=again)
         await changes.notify(tx, changed)
-    pulse.counters["refreshed"] += 1
-    pulse.beat()
+    return identity
 
 
 def _wait_seconds(failures: int) -> float:

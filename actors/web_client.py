@@ -22,6 +22,13 @@ SECONDS = 10
 USER_AGENT = "atbb"
 
 
+class TooLarge(BadInput):
+    """The answer is longer than asked for; perhaps less can be asked for."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("too_large", message)
+
+
 class Guard(httpcore.AsyncNetworkBackend):
     """Dials public addresses only: resolves the name itself and connects to what it has checked."""
 
@@ -85,6 +92,7 @@ class Answer:
 
     status: int
     body: bytes
+    headers: Mapping[str, str]
 
     def json(self) -> object:
         """Raises `BadInput` when it is not JSON."""
@@ -110,7 +118,7 @@ class WebClient:
         try:
             with trio.fail_after(SECONDS):
                 async with self._client.stream("GET", url, params=params) as response:
-                    return Answer(response.status_code, await _read(response, max_bytes))
+                    return Answer(response.status_code, await _read(response, max_bytes), response.headers)
         except (httpx.HTTPError, httpx.InvalidURL, trio.TooSlowError) as error:
             raise Unavailable(f"{url} does not answer: {type(error).__name__} {error}") from error
 
@@ -120,7 +128,7 @@ async def _read(response: httpx.Response, max_bytes: int) -> bytes:
     async for chunk in response.aiter_bytes():
         body += chunk
         if len(body) > max_bytes:
-            raise BadInput("too_large", f"the answer of {response.url} is over {max_bytes} bytes")
+            raise TooLarge(f"the answer of {response.url.host} is over {max_bytes} bytes")
     return bytes(body)
 
 

@@ -3,15 +3,16 @@
 Nesting is the stop order, from the inside out: the stream is closed, the applier drains and commits, HTTP finishes, the
 pool closes, PostgreSQL stops. Only this module builds things; everything else receives what it needs.
 
-    firehose ──inbox──► applier ──► PostgreSQL ──NOTIFY──► notifier ──► identity
-    (backfill and the forum's agent take their places beside `ingest`)
+    firehose ──inbox──► applier ──┬─► PostgreSQL ──NOTIFY──► notifier ──► identity, backfill
+    PDSes ────────────► backfill ─┘
+    (the forum's agent takes its place beside identity)
 """
 
 import os
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
@@ -19,8 +20,9 @@ import structlog
 import trio
 
 from actors.applier import run_applier
+from actors.backfill import Backfill, run_backfill
 from actors.backoff import delays
-from actors.firehose import run_firehose
+from actors.firehose import CONNECTED, run_firehose
 from actors.health import Board
 from actors.identity import Keys, WakeUp, run_identity
 from actors.inbox import open_inbox
@@ -63,6 +65,8 @@ class House:
     resolver: Resolver
     board: Board
     stop: trio.Event
+    identity_bell: WakeUp = field(default_factory=WakeUp)
+    backfill_bell: WakeUp = field(default_factory=WakeUp)
 
 
 async def run_daemon(settings: Settings) -> None:
@@ -130,11 +134,10 @@ async def run_actors(house: House) -> None:
     async with until(house.stop):
         await wait_for_schema(house)
     async with trio.open_nursery() as helpers:
-        wake_up = WakeUp()
         board, database = house.board, house.database
         for name, run in (
-            ("notifier", partial(run_notifier, database, partial(wake, wake_up))),
-            ("identity", partial(run_identity, house.resolver, database, wake_up)),
+            ("notifier", partial(run_notifier, database, partial(ring, house))),
+            ("identity", partial(run_identity, house.resolver, database, house.identity_bell)),
         ):
             pulse = board.pulse(name)
             helpers.start_soon(supervise, pulse, partial(run, pulse=pulse))
@@ -164,16 +167,38 @@ async def lead_once(house: House) -> None:
             epoch = await wait_to_lead(house.database, connection, pulse)
         if epoch is None:
             return
+        async with house.database.connection() as reading:
+            known = await known_dids(reading)
         async with trio.open_nursery() as leading:
             leading.start_soon(run_heartbeat, connection, epoch, pulse)
-            await read_and_apply(house, epoch)
+            leading.start_soon(backfill, house, known)
+            await read_and_apply(house, epoch, known)
             leading.cancel_scope.cancel()
 
 
-async def read_and_apply(house: House, epoch: int) -> None:
+async def backfill(house: House, known: set[str]) -> None:
+    """The backfill manager; cut off when `stop` is set: its job goes on with the next start."""
+    settings, firehose = house.settings, house.board.pulse("firehose", limit_seconds=HANG_SECONDS)
+    manager = Backfill(
+        database=house.database,
+        resolver=house.resolver,
+        pulse=house.board.pulse("backfill", limit_seconds=HANG_SECONDS),
+        wake_up=house.backfill_bell,
+        forum_did=house.forum_did,
+        known=known,
+        stream_is_open=lambda: firehose.detail == CONNECTED,
+        concurrency=settings.backfill_concurrency,
+        per_second=settings.backfill_rate_limit,
+        relay_url=settings.relay_url,
+        servers=settings.backfill_hosts,
+        dids=settings.backfill_dids,
+    )
+    async with until(house.stop):
+        await supervise(manager.pulse, partial(run_backfill, manager))
+
+
+async def read_and_apply(house: House, epoch: int, known: set[str]) -> None:
     """The pair. When `stop` is set only the reader is cut off: the applier empties its inbox, commits and ends."""
-    async with house.database.connection() as connection:
-        known = await known_dids(connection)
     outlet, inbox = open_inbox()
     async with trio.open_nursery() as pair:
         pair.start_soon(
@@ -215,10 +240,12 @@ async def wait_for_schema(house: House) -> None:
             return
 
 
-def wake(identity: WakeUp, changes: Changes) -> None:
-    """Accounts are new, or were asked about again."""
+def ring(house: House, changes: Changes) -> None:
+    """Wake who waits for such a change: accounts to be asked about, a job to be begun."""
     if changes.dids or changes.all:
-        identity.ring()
+        house.identity_bell.ring()
+    if changes.jobs or changes.all:
+        house.backfill_bell.ring()
 
 
 @asynccontextmanager

@@ -111,6 +111,7 @@ def settings_for(network: Network, forum_did: str, data_dir: Path, **more: str) 
     first = network.pds[0]
     return {
         "ATBB_DEVELOPMENT": "true",
+        "BACKFILL_RATE_LIMIT": "1000",
         "ATBB_DATA_DIR": str(data_dir),
         "FIREHOSE_URL": first.stream_url,
         "FORUM_DID": forum_did,

@@ -12,6 +12,13 @@ Status = Literal["active", "deactivated", "suspended", "takendown", "deleted"]
 
 KNOWN = "SELECT did FROM accounts"
 ASK_AGAIN = "UPDATE accounts SET refresh_at = now(), refresh_failures = 0 WHERE did = ANY ($1::text[])"
+# Spread over the time it takes to ask them all, twenty a second.
+ASK_EVERYONE = """
+UPDATE accounts SET refresh_at = least(refresh_at, now() + random() * make_interval(secs => n.count * 0.05))
+  FROM (SELECT count(*) FROM accounts WHERE status <> 'deleted') AS n
+ WHERE status <> 'deleted'
+"""
+PDS_ORIGINS = "SELECT DISTINCT pds FROM accounts WHERE pds IS NOT NULL"
 DUE = """
 SELECT did, refresh_failures, handle, pds FROM accounts WHERE refresh_at <= now() ORDER BY refresh_at LIMIT $1
 """
@@ -60,6 +67,16 @@ async def ask_again(tx: Connection, dids: Sequence[str]) -> None:
     """Queue a refresh; of unknown accounts nothing is asked."""
     if dids:
         await tx.execute(ASK_AGAIN, list(dids))
+
+
+async def ask_everyone(tx: Connection) -> None:
+    """Queue a refresh of all accounts: we were away, and what was said of them is lost."""
+    await tx.execute(ASK_EVERYONE)
+
+
+async def pds_origins(connection: Connection) -> list[str]:
+    """Every server on which an account we know lives."""
+    return [row["pds"] for row in await connection.fetch(PDS_ORIGINS)]
 
 
 async def due(connection: Connection, limit: int) -> list[Due]:

@@ -18,24 +18,26 @@ NOTIFY = "SELECT pg_notify($1, $2)"
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """URIs of forum, boards and topics whose pages may look different now, and DIDs to be looked at again."""
+    """URIs of forum, boards and topics whose pages may look different now, DIDs to be looked at, jobs asked for."""
 
     uris: frozenset[str] = frozenset()
     dids: frozenset[str] = frozenset()
+    jobs: bool = False
     all: bool = False
 
     def __or__(self, other: "Changes") -> "Changes":
-        return Changes(self.uris | other.uris, self.dids | other.dids, self.all or other.all)
+        return Changes(self.uris | other.uris, self.dids | other.dids, self.jobs or other.jobs, self.all or other.all)
 
     def __bool__(self) -> bool:
-        return bool(self.uris or self.dids or self.all)
+        return bool(self.uris or self.dids or self.jobs or self.all)
 
 
 def dump(changes: Changes) -> str:
     """The payload of a NOTIFY."""
     keys = len(changes.uris) + len(changes.dids)
     if not changes.all and keys <= MAX_KEYS:
-        payload = msgspec.json.encode({"uris": sorted(changes.uris), "dids": sorted(changes.dids)})
+        told = {"uris": sorted(changes.uris), "dids": sorted(changes.dids), "jobs": ["asked"] if changes.jobs else []}
+        payload = msgspec.json.encode(told)
         if len(payload) <= MAX_BYTES:
             return payload.decode()
     return "all"
@@ -47,7 +49,7 @@ def load(payload: str) -> Changes:
         told = msgspec.json.decode(payload, type=dict[str, list[str]])
     except msgspec.DecodeError:
         return Changes(all=True)
-    return Changes(frozenset(told.get("uris", ())), frozenset(told.get("dids", ())))
+    return Changes(frozenset(told.get("uris", ())), frozenset(told.get("dids", ())), jobs=bool(told.get("jobs")))
 
 
 async def notify(tx: Connection, changes: Changes) -> None:

@@ -9,17 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from forum.changes import Changes, notify
 from forum.database import Connection, RowRefused
 
 Type = Literal["catch_up", "full_sync"]
 Status = Literal["in_progress", "completed", "failed", "cancelled"]
 
-WAKE_CHANNEL = "atbb_backfill"
 LONGEST_MESSAGE = 500
 MOST_ERRORS = 1_000
-
-_FIELDS = """id, type, status, planned, cancel_asked, dids_total, dids_processed, records_indexed, error_count,
-       error_message, started_at, completed_at"""
 
 # A gap without which nothing of us is there to catch up with asks for everything.
 VERDICT = """
@@ -27,11 +24,10 @@ SELECT CASE WHEN count(*) = 0 THEN NULL
             WHEN bool_or(reason IN ('no_cursor', 'no_forum')) THEN 'full_sync' ELSE 'catch_up' END
   FROM gaps WHERE closed_at IS NULL AND ($1::timestamptz IS NULL OR opened_at > $1)
 """
-START = f"INSERT INTO backfills (type) VALUES ($1) RETURNING {_FIELDS}"
-WAKE = "SELECT pg_notify($1, '')"
-CURRENT = f"SELECT {_FIELDS} FROM backfills WHERE status = 'in_progress'"
-READ = f"SELECT {_FIELDS} FROM backfills WHERE id = $1"
-HISTORY = f"SELECT {_FIELDS} FROM backfills ORDER BY id DESC LIMIT $1 OFFSET $2"
+START = "INSERT INTO backfills (type) VALUES ($1) RETURNING *"
+CURRENT = "SELECT * FROM backfills WHERE status = 'in_progress'"
+READ = "SELECT * FROM backfills WHERE id = $1"
+HISTORY = "SELECT * FROM backfills ORDER BY id DESC LIMIT $1 OFFSET $2"
 LAST_START = "SELECT max(started_at) FROM backfills"
 ASK_TO_CANCEL = "UPDATE backfills SET cancel_asked = true WHERE id = $1 AND status = 'in_progress' RETURNING true"
 CANCEL_ASKED = "SELECT cancel_asked FROM backfills WHERE id = $1"
@@ -66,7 +62,7 @@ UPDATE backfills SET dids_processed = dids_processed + (SELECT count(*) FROM don
  WHERE id = $1
 """
 LATER = """
-UPDATE backfill_repos SET tries = tries + 1, try_at = now() + make_interval(secs => $3)
+UPDATE backfill_repos SET tries = tries + $4, try_at = now() + make_interval(secs => $3)
  WHERE backfill_id = $1 AND did = $2
 """
 ADD_ERROR = """
@@ -155,7 +151,7 @@ async def start(tx: Connection, kind: Type) -> Job:
         row = await tx.fetchrow(START, kind)
     except RowRefused as refused:
         raise AlreadyRunning from refused
-    await tx.execute(WAKE, WAKE_CHANNEL)
+    await notify(tx, Changes(jobs=True))
     return _job(row)
 
 
@@ -255,9 +251,9 @@ async def repo_done(tx: Connection, job_id: int, did: str, *, records: int) -> N
     await tx.execute(DONE, job_id, did, records)
 
 
-async def repo_later(tx: Connection, job_id: int, did: str, *, seconds: float) -> None:
-    """Another try."""
-    await tx.execute(LATER, job_id, did, seconds)
+async def repo_later(tx: Connection, job_id: int, did: str, *, seconds: float, counts: bool) -> None:
+    """Another try, later; `counts` as one that failed."""
+    await tx.execute(LATER, job_id, did, seconds, int(counts))
 
 
 async def add_error(tx: Connection, job_id: int, did: str, collection: str | None, message: str) -> None:

@@ -36,7 +36,12 @@ _SIMPLE: Final = {None: b"\xf6", False: b"\xf4", True: b"\xf5"}
 
 def cid_of(record: Any) -> str:
     """The CID of a record, in JSON form or decoded."""
-    return _cid_text(_CID_PREFIX + hashlib.sha256(to_cbor(record)).digest())
+    return cid_of_block(to_cbor(record))
+
+
+def cid_of_block(block: bytes) -> str:
+    """The CID of an encoded record."""
+    return _cid_text(_CID_PREFIX + hashlib.sha256(block).digest())
 
 
 def to_cbor(record: Any) -> bytes:

@@ -1,0 +1,229 @@
+"""The backfill manager: one job at a time, because one loop awaits it in line; between jobs it mends stale repos.
+
+Runs in the leading process only. Jobs are rows (forum/jobs.py): any process may ask for one, and a crash leaves one
+to go on with. Repositories inside a job are visited side by side, within the limits of their hosts.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import structlog
+import trio
+
+from actors.committer import Committer, Delivery, run_committer
+from actors.health import Pulse
+from actors.hosts import Hosts
+from actors.identity import WakeUp
+from actors.listing import list_repos
+from actors.resolver import Resolver
+from actors.visits import Book, JobBook, MendBook, Visitor
+from forum import accounts, jobs
+from forum.database import Connection, Database, DatabaseAway
+
+LOOK_SECONDS = 5.0  # how long a lost wake-up can go unnoticed
+CANCEL_LOOK_SECONDS = 1.0
+IDLE_SECONDS = 0.2  # between looks at a plan whose rest waits for hosts
+WORKERS_FOR_OTHERS = 2  # than the host that has the most of them
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backfill:
+    """What the manager works with. `stream_is_open`: changes made meanwhile will reach us by the stream."""
+
+    database: Database
+    resolver: Resolver
+    pulse: Pulse
+    wake_up: WakeUp
+    forum_did: str
+    known: set[str]
+    stream_is_open: Callable[[], bool]
+    concurrency: int
+    per_second: float
+    relay_url: str
+    servers: Sequence[str]
+    dids: Sequence[str]
+
+
+async def run_backfill(manager: Backfill) -> None:
+    """Do the job that is asked for, begin one when a gap asks for it, else mend; for ever."""
+    looked_at: datetime | None = None
+    while True:
+        manager.pulse.become("running", "idle")
+        try:
+            async with manager.database.transaction() as tx:
+                job = await jobs.current(tx) or await _begin_for_gap(tx, looked_at)
+                looked_at = await jobs.last_start(tx) or looked_at
+            if job is None:
+                await _mend(manager)
+            else:
+                await _work(manager, job)
+        except* DatabaseAway:
+            manager.pulse.become("waiting", "the database is away")
+        manager.pulse.rest()
+        await manager.wake_up.wait(LOOK_SECONDS)
+
+
+async def _begin_for_gap(tx: Connection, looked_at: datetime | None) -> jobs.Job | None:
+    """A job for the gaps that were opened since the last one began: what an operator cancelled stays cancelled."""
+    kind = await jobs.verdict(tx, since=looked_at)
+    return None if kind is None else await jobs.start(tx, kind)
+
+
+async def _work(manager: Backfill, job: jobs.Job) -> None:
+    """One job to its end, whichever it is. A crash of ours ends it as failed, and is then the supervisor's."""
+    log.info("backfill_resumed" if job.planned else "backfill_started", id=job.id, type=job.type)
+    manager.pulse.become("running", f"{job.type} {job.id}")
+    try:
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_watch_for_cancel, manager, job, scope)
+                await _visit_repos(manager, job)
+                nursery.cancel_scope.cancel()
+    except* DatabaseAway:
+        raise
+    except* Exception as crash:
+        await _finish(manager, job, "failed", f"{type(crash.exceptions[0]).__name__}; see the log")
+        raise
+    else:
+        await _finish(manager, job, "cancelled" if scope.cancelled_caught else "completed")
+
+
+async def _watch_for_cancel(manager: Backfill, job: jobs.Job, scope: trio.CancelScope) -> None:
+    while True:
+        async with manager.database.connection() as connection:
+            if await jobs.cancel_asked(connection, job.id):
+                scope.cancel()
+        await trio.sleep(CANCEL_LOOK_SECONDS)
+
+
+async def _finish(manager: Backfill, job: jobs.Job, status: jobs.Status, message: str | None = None) -> None:
+    async with manager.database.transaction() as tx:
+        stale = await jobs.count_stale(tx, job.id)
+        if status == "completed" and stale:
+            message = f"{stale} repositories could not be fetched and are tried again; see the errors."
+        await jobs.finish(tx, job.id, status, message)
+    log.info("backfill_ended", id=job.id, type=job.type, status=status, stale=stale)
+
+
+async def _visit_repos(manager: Backfill, job: jobs.Job) -> None:
+    """The forum's own repository, then everyone's."""
+    hosts = Hosts(manager.resolver.client, per_second=manager.per_second)
+    book = JobBook(database=manager.database, job_id=job.id)
+    async with trio.open_nursery() as nursery:
+        visitor = _visitor(manager, hosts, book, nursery, skips=job.type == "catch_up")
+        if not job.planned:
+            await _plan_first(manager, job)
+            await _follow_plan(manager, job, hosts, visitor)
+            await _plan_rest(manager, job, hosts)
+        await _follow_plan(manager, job, hosts, visitor)
+        nursery.cancel_scope.cancel()
+
+
+def _visitor(manager: Backfill, hosts: Hosts, book: Book, nursery: trio.Nursery, *, skips: bool) -> Visitor:
+    send, receive = trio.open_memory_channel[Delivery](0)
+    nursery.start_soon(partial(run_committer, receive, manager.database, book, forum_did=manager.forum_did))
+    return Visitor(
+        hosts=hosts,
+        resolver=manager.resolver,
+        database=manager.database,
+        committer=Committer(send),
+        book=book,
+        forum_did=manager.forum_did,
+        known=manager.known,
+        skips_unmoved=skips,
+    )
+
+
+async def _plan_first(manager: Backfill, job: jobs.Job) -> None:
+    async with manager.database.transaction() as tx:
+        await jobs.plan(tx, job.id, [manager.forum_did])
+        await accounts.ask_everyone(tx)
+
+
+async def _plan_rest(manager: Backfill, job: jobs.Job, hosts: Hosts) -> None:
+    """Everyone we know, everyone the settings name, and everyone the network lists for our collections."""
+
+    async def add(dids: Sequence[str]) -> None:
+        manager.pulse.beat()
+        async with manager.database.transaction() as tx:
+            await jobs.plan(tx, job.id, dids)
+
+    async with manager.database.transaction() as tx:
+        await jobs.plan_known(tx, job.id)
+        await jobs.plan(tx, job.id, manager.dids)
+        servers = {*await accounts.pds_origins(tx), *manager.servers}
+    await list_repos(hosts, manager.relay_url, sorted(servers), add)
+    async with manager.database.transaction() as tx:
+        await jobs.close_plan(tx, job.id)
+
+
+async def _follow_plan(manager: Backfill, job: jobs.Job, hosts: Hosts, visitor: Visitor) -> None:
+    """Visit what is planned, so many at a time, until nothing is left."""
+    under_way: dict[str, str | None] = {}
+    send, receive = trio.open_memory_channel[jobs.RepoDue](0)
+
+    async def work() -> None:
+        async for repo in receive:
+            await _wait_for_stream(manager)
+            await visitor.visit(repo)
+            del under_way[repo.did]
+            manager.pulse.beat(inbox_depth=len(under_way))
+
+    async with trio.open_nursery() as workers:
+        for _ in range(manager.concurrency):
+            workers.start_soon(work)
+        async with send:
+            while (due := await _next_repos(manager, job, hosts, under_way)) is not None:
+                for repo in due:
+                    under_way[repo.did] = repo.pds
+                    await send.send(repo)
+                if not due:
+                    await trio.sleep(IDLE_SECONDS)
+
+
+async def _next_repos(
+    manager: Backfill, job: jobs.Job, hosts: Hosts, under_way: Mapping[str, str | None]
+) -> list[jobs.RepoDue] | None:
+    """Whose turn it is; None when all are done. One slow host never gets all workers."""
+    crowd = Counter(under_way.values())
+    most = max(manager.concurrency - WORKERS_FOR_OTHERS, 1)
+    async with manager.database.connection() as connection:
+        if not under_way and not await jobs.count_left(connection, job.id):
+            return None
+        due = await jobs.next_repos(
+            connection, job.id, but_not=sorted(under_way), not_on=hosts.parked, limit=manager.concurrency
+        )
+    chosen = []
+    for repo in due:
+        crowd[repo.pds] += 1
+        if repo.pds is None or crowd[repo.pds] <= most:
+            chosen.append(repo)
+    return chosen
+
+
+async def _wait_for_stream(manager: Backfill) -> None:
+    """Snapshots are taken while the stream is open: what changes after their rev comes by it."""
+    while not manager.stream_is_open():  # noqa: ASYNC110 - a pulse is no event to wait for
+        await trio.sleep(IDLE_SECONDS)
+
+
+async def _mend(manager: Backfill) -> None:
+    """Fetch stale repositories whose turn it is, outside of any job."""
+    async with manager.database.connection() as connection:
+        due = await jobs.stale_due(connection, manager.concurrency)
+    if not due or not manager.stream_is_open():
+        return
+    manager.pulse.become("running", "mending")
+    hosts = Hosts(manager.resolver.client, per_second=manager.per_second)
+    async with trio.open_nursery() as nursery:
+        visitor = _visitor(manager, hosts, MendBook(database=manager.database), nursery, skips=False)
+        async with trio.open_nursery() as visits:
+            for repo in due:
+                visits.start_soon(visitor.visit, repo)
+        nursery.cancel_scope.cancel()
+    manager.wake_up.ring()  # there may be more

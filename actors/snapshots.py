@@ -1,0 +1,134 @@
+"""Taking a snapshot of one repository: its newest rev first, then each collection page by page (design.md §3).
+
+Fetches and checks; what it brings goes to `commit`, in pieces that each become part of one transaction. A small
+repository is one piece. One that did not move since its last completed snapshot is skipped, where that is wanted.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from actors.hosts import Hosts
+from actors.web_client import TooLarge
+from forum.errors import BadInput
+from forum.ledger import Page
+from forum.protocol.listing import PAGE, read_latest_commit, read_records
+from forum.records.names import FORUM_COLLECTIONS, MEMBER_COLLECTIONS
+
+PIECE_RECORDS = 1_000  # gathered before they are committed: the memory a repository may take
+MOST_RECORDS = 2_000_000  # of one collection; more is a server that invents them
+PAGE_BYTES = 12_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Part of a snapshot. The first raises the floors of `collections`; the last ends it."""
+
+    did: str
+    rev: str
+    collections: tuple[str, ...]
+    pages: tuple[Page, ...]
+    is_first: bool
+    is_last: bool
+
+    @property
+    def records(self) -> int:
+        return sum(len(page.ops) for page in self.pages)
+
+
+class Pieces:
+    """Gathers the pages of one repository until they are worth a transaction."""
+
+    def __init__(self, did: str, rev: str, collections: tuple[str, ...], commit: "Commit") -> None:
+        self.did, self.rev, self.collections = did, rev, collections
+        self._commit = commit
+        self._pages: list[Page] = []
+        self._is_first = True
+
+    async def add(self, page: Page) -> None:
+        self._pages.append(page)
+        if sum(len(page.ops) for page in self._pages) >= PIECE_RECORDS:
+            await self.hand_over(is_last=False)
+
+    async def hand_over(self, *, is_last: bool) -> None:
+        """Commit what is gathered."""
+        piece = Piece(
+            did=self.did,
+            rev=self.rev,
+            collections=self.collections,
+            pages=tuple(self._pages),
+            is_first=self._is_first,
+            is_last=is_last,
+        )
+        self._pages, self._is_first = [], False
+        await self._commit(piece)
+
+
+class BadCollection(Exception):
+    """A collection whose pages cannot be believed."""
+
+    def __init__(self, collection: str, cause: BadInput) -> None:
+        super().__init__(str(cause))
+        self.collection = collection
+
+
+Commit = Callable[[Piece], Awaitable[None]]
+
+
+def collections_of(did: str, forum_did: str) -> tuple[str, ...]:
+    """What a repository may hold of ours."""
+    return tuple(sorted(MEMBER_COLLECTIONS | (FORUM_COLLECTIONS if did == forum_did else frozenset())))
+
+
+async def take_snapshot(
+    hosts: Hosts, pds: str, did: str, commit: Commit, *, forum_did: str, synced_rev: str | None
+) -> int | None:
+    """Bring one repository; its records, or None when it is still at `synced_rev`.
+
+    Raises what `Hosts.get` raises, and `BadCollection`.
+    """
+    answer = await hosts.get(pds, "com.atproto.sync.getLatestCommit", {"did": did})
+    rev = read_latest_commit(answer, time.time_ns() // 1_000)
+    if rev == synced_rev:
+        return None
+    pieces = Pieces(did, rev, collections_of(did, forum_did), commit)
+    records = 0
+    for collection in pieces.collections:
+        records += await _take_collection(hosts, pds, pieces, collection)
+    await pieces.hand_over(is_last=True)
+    return records
+
+
+async def _take_collection(hosts: Hosts, pds: str, pieces: Pieces, collection: str) -> int:
+    high, count = None, 0
+    cursor: str | None = ""
+    while cursor is not None:
+        page, cursor = await _page(hosts, pds, pieces.did, collection, pieces.rev, high, cursor)
+        high, count = page.low, count + len(page.ops)
+        if count > MOST_RECORDS:
+            raise BadCollection(collection, BadInput("endless", f"more than {MOST_RECORDS} records"))
+        await pieces.add(page)
+    return count
+
+
+async def _page(
+    hosts: Hosts, pds: str, did: str, collection: str, rev: str, high: str | None, cursor: str
+) -> tuple[Page, str | None]:
+    """The page below `high`, and where the next begins; pages of fewer records when they are too large."""
+    limit = PAGE
+    while True:
+        params = {"repo": did, "collection": collection, "limit": str(limit)}
+        if cursor:
+            params["cursor"] = cursor
+        try:
+            answer = await hosts.get(pds, "com.atproto.repo.listRecords", params, max_bytes=PAGE_BYTES)
+            found = read_records(answer, did=did, collection=collection, rev=rev, below=high)
+        except TooLarge as large:
+            if limit == 1:
+                raise BadCollection(collection, large) from large
+            limit = max(limit // 4, 1)
+        except BadInput as bad:
+            raise BadCollection(collection, bad) from bad
+        else:
+            low = found.ops[-1].rkey if found.cursor is not None else ""
+            return Page(did=did, collection=collection, rev=rev, low=low, high=high, ops=found.ops), found.cursor

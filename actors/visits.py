@@ -1,0 +1,180 @@
+"""One visit to one repository, and what each way it can end asks for.
+
+The same for the repositories of a job and for stale ones between jobs; they differ in the book that is kept. A visit
+never fails a job: what goes wrong with a repository is an entry in the book, and the repository stays stale.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from actors.committer import Committer
+from actors.hosts import HostGivenUp, HostParked, Hosts, RepoAway
+from actors.identity import refresh
+from actors.resolver import Resolver
+from actors.snapshots import BadCollection, take_snapshot
+from forum import jobs, ledger
+from forum.database import Connection, Database, DatabaseAway, RowRefused
+from forum.errors import BadInput, Unavailable
+
+TRIES = 3  # of a repository within a job
+FIRST_RETRY_SECONDS = 1.0
+LONGEST_MEND_SECONDS = 3600.0
+
+log = structlog.get_logger()
+
+
+class Book(Protocol):
+    """What is kept of visits. Each entry is one transaction, but `finished` is part of the last page's."""
+
+    async def finished(self, tx: Connection, did: str, records: int) -> None:
+        """The repository is in."""
+        ...
+
+    async def unmoved(self, did: str) -> None:
+        """The repository is where its last snapshot left it."""
+        ...
+
+    async def later(self, due: jobs.RepoDue, reason: str, *, seconds: float) -> None:
+        """Its host wants to be left alone for a while."""
+        ...
+
+    async def failed(self, due: jobs.RepoDue, collection: str | None, reason: str, *, worth_retry: bool) -> None:
+        """It could not be fetched."""
+        ...
+
+    async def gone(self, did: str, reason: str) -> None:
+        """Its server says that it is not to be had; the account was asked about."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobBook:
+    """The book of a job: progress and errors in its rows."""
+
+    database: Database
+    job_id: int
+
+    async def finished(self, tx: Connection, did: str, records: int) -> None:
+        await jobs.repo_done(tx, self.job_id, did, records=records)
+
+    async def unmoved(self, did: str) -> None:
+        async with self.database.transaction() as tx:
+            await jobs.repo_done(tx, self.job_id, did, records=0)
+
+    async def later(self, due: jobs.RepoDue, reason: str, *, seconds: float) -> None:
+        async with self.database.transaction() as tx:
+            await jobs.repo_later(tx, self.job_id, due.did, seconds=seconds, counts=False)
+
+    async def failed(self, due: jobs.RepoDue, collection: str | None, reason: str, *, worth_retry: bool) -> None:
+        async with self.database.transaction() as tx:
+            if worth_retry and due.tries + 1 < TRIES:
+                seconds = FIRST_RETRY_SECONDS * float(4**due.tries)
+                await jobs.repo_later(tx, self.job_id, due.did, seconds=seconds, counts=True)
+                return
+            await jobs.add_error(tx, self.job_id, due.did, collection, reason)
+            await ledger.mark_stale(tx, {due.did: "fetch_failed"})
+            await jobs.repo_done(tx, self.job_id, due.did, records=0)
+
+    async def gone(self, did: str, reason: str) -> None:
+        async with self.database.transaction() as tx:
+            await jobs.add_error(tx, self.job_id, did, None, reason)
+            await jobs.leave(tx, did)
+            await jobs.repo_done(tx, self.job_id, did, records=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MendBook:
+    """The book between jobs: a failed repository waits longer each time."""
+
+    database: Database
+
+    async def finished(self, tx: Connection, did: str, records: int) -> None:
+        return None  # the snapshot's own end says so
+
+    async def unmoved(self, did: str) -> None:
+        raise AssertionError("mending never skips")
+
+    async def later(self, due: jobs.RepoDue, reason: str, *, seconds: float) -> None:
+        await self.failed(due, None, reason, worth_retry=True)
+
+    async def failed(self, due: jobs.RepoDue, collection: str | None, reason: str, *, worth_retry: bool) -> None:
+        seconds = min(5.0 * float(2 ** min(due.tries, 12)), LONGEST_MEND_SECONDS)
+        async with self.database.transaction() as tx:
+            await jobs.mend_later(tx, due.did, seconds=seconds)
+
+    async def gone(self, did: str, reason: str) -> None:
+        async with self.database.transaction() as tx:
+            await jobs.leave(tx, did)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """Visits repositories for one book."""
+
+    hosts: Hosts
+    resolver: Resolver
+    database: Database
+    committer: Committer
+    book: Book
+    forum_did: str
+    known: set[str]
+    skips_unmoved: bool
+
+    async def visit(self, due: jobs.RepoDue) -> None:
+        """Bring the repository, or note why not. Raises `DatabaseAway` only."""
+        try:
+            await self._bring(due)
+        except DatabaseAway:
+            raise
+        except HostParked as parked:
+            await self.book.later(due, str(parked), seconds=parked.seconds)
+        except HostGivenUp as given_up:
+            await self._failed(due, None, given_up, worth_retry=False)
+        except Unavailable as error:
+            await self._failed(due, None, error, worth_retry=True)
+        except BadCollection as bad:
+            await self._failed(due, bad.collection, bad, worth_retry=False)
+        except (BadInput, RowRefused) as bad:
+            await self._failed(due, None, bad, worth_retry=False)
+
+    async def _bring(self, due: jobs.RepoDue) -> None:
+        pds = due.pds or await self._pds_of(due.did)
+        try:
+            await self._snapshot(due, pds)
+        except RepoAway as away:
+            # It may have moved, been closed, or be gone: the account is asked about before anything is believed.
+            identity = await refresh(self.resolver, self.database, due.did)
+            if identity.status != "active" or identity.pds is None:
+                await self.book.gone(due.did, f"{away}: the account is {identity.status}")
+            elif identity.pds == pds:
+                raise BadInput("refused", f"{pds} answers {away} for an active account") from away
+            else:
+                await self._snapshot_after_move(due, identity.pds)
+
+    async def _snapshot_after_move(self, due: jobs.RepoDue, pds: str) -> None:
+        try:
+            await self._snapshot(due, pds)
+        except RepoAway as away:
+            raise BadInput("refused", f"{pds} answers {away} for an account that moved there") from away
+
+    async def _snapshot(self, due: jobs.RepoDue, pds: str) -> None:
+        known_rev = due.synced_rev if self.skips_unmoved else None
+        records = await take_snapshot(
+            self.hosts, pds, due.did, self.committer.commit, forum_did=self.forum_did, synced_rev=known_rev
+        )
+        if records is None:
+            await self.book.unmoved(due.did)
+        elif records:
+            self.known.add(due.did)
+
+    async def _pds_of(self, did: str) -> str:
+        document = await self.resolver.document(did)
+        if document is None or document.pds is None:
+            raise BadInput("no_pds", f"{did} has no server")
+        return document.pds
+
+    async def _failed(self, due: jobs.RepoDue, collection: str | None, error: Exception, *, worth_retry: bool) -> None:
+        log.info("repo_not_fetched", did=due.did, collection=collection, reason=str(error), tries=due.tries + 1)
+        await self.book.failed(due, collection, str(error), worth_retry=worth_retry)
