@@ -3,7 +3,7 @@
 All of it is written in the transaction of the events it vouches for; nothing is saved at shutdown.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,23 +23,25 @@ SELECT $1, $2, $3 FROM leader WHERE epoch = $4
 RETURNING true
 """
 
+# Found again, an open gap is as young as that: a job under way does not bring what was lost behind its back.
 OPEN_GAPS = """
 INSERT INTO gaps (source, from_cursor, reason)
-SELECT $1, i.from_cursor, i.reason FROM unnest($2::bigint[], $3::text[]) AS i (from_cursor, reason)
-    ON CONFLICT DO NOTHING
+SELECT DISTINCT $1, i.from_cursor, i.reason FROM unnest($2::bigint[], $3::text[]) AS i (from_cursor, reason)
+    ON CONFLICT (source, reason, coalesce(from_cursor, -1)) WHERE closed_at IS NULL
+    DO UPDATE SET opened_at = excluded.opened_at
 """
 
-# A chain of commits fits when it goes on from the rev we saw last; a hole in it makes the repository stale.
+SEEN_REVS = """
+SELECT did, greatest(seen_rev, synced_rev) AS rev FROM repos
+ WHERE did = ANY ($1::text[]) AND coalesce(seen_rev, synced_rev) IS NOT NULL
+"""
+
+# What a snapshot vouched for is carried on by a chain that joins up with it, and by no other.
 FOLLOW = """
 UPDATE repos r
-   SET synced_rev = CASE WHEN r.synced_rev = i.since THEN i.rev ELSE r.synced_rev END, seen_rev = i.rev
-  FROM unnest($1::text[], $2::text[], $3::text[]) AS i (did, since, rev)
- WHERE r.did = i.did AND (r.seen_rev IS NULL OR i.rev > r.seen_rev)
-"""
-BROKEN = """
-SELECT r.did
-  FROM repos r JOIN unnest($1::text[], $2::text[], $3::text[]) AS i (did, since, rev) USING (did)
- WHERE r.seen_rev IS NOT NULL AND i.rev > r.seen_rev AND i.since IS DISTINCT FROM r.seen_rev
+   SET synced_rev = CASE WHEN r.synced_rev = i.since AND NOT i.broken THEN i.rev ELSE r.synced_rev END, seen_rev = i.rev
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::bool[]) AS i (did, since, rev, broken)
+ WHERE r.did = i.did
 """
 BEGIN_FOLLOWING = """
 INSERT INTO repos (did, seen_rev)
@@ -51,6 +53,11 @@ SELECT i.did
   FROM unnest($1::text[], $2::text[]) AS i (did, rev) JOIN accounts USING (did) LEFT JOIN repos r USING (did)
  WHERE i.rev IS DISTINCT FROM r.seen_rev AND i.rev IS DISTINCT FROM r.synced_rev
        AND (r.seen_rev IS NULL OR i.rev > r.seen_rev)
+"""
+GO_ON_FROM = """
+UPDATE repos r SET seen_rev = i.rev
+  FROM unnest($1::text[], $2::text[]) AS i (did, rev)
+ WHERE r.did = i.did AND (r.seen_rev IS NULL OR i.rev > r.seen_rev)
 """
 
 COUNT_TROUBLES = """
@@ -114,37 +121,45 @@ async def open_gaps(tx: Connection, source: str, gaps: Sequence[GapFound]) -> No
 
 async def follow(tx: Connection, commits: Iterable[CommitSeen]) -> None:
     """Follow the revs of verified commits; a repository whose chain has a hole becomes stale."""
-    links, broken = chains(commits)
-    if not links:
+    verified = [commit for commit in commits if commit.verified]
+    if not verified:
         return
-    columns = [list(column) for column in zip(*((did, *ends) for did, ends in links.items()), strict=True)]
-    broken.update(row["did"] for row in await tx.fetch(BROKEN, *columns))
-    await tx.execute(FOLLOW, *columns)
-    await tx.execute(BEGIN_FOLLOWING, columns[0], columns[2])
+    seen = await tx.fetch(SEEN_REVS, sorted({commit.did for commit in verified}))
+    links, broken = chains(verified, {row["did"]: row["rev"] for row in seen})
+    dids, ends = sorted(links), [links[did] for did in sorted(links)]
+    revs = [rev for _, rev in ends]
+    await tx.execute(FOLLOW, dids, [since for since, _ in ends], revs, [did in broken for did in dids])
+    await tx.execute(BEGIN_FOLLOWING, dids, revs)
     await mark_stale(tx, dict.fromkeys(broken, "missed_commit"))
 
 
-def chains(commits: Iterable[CommitSeen]) -> tuple[dict[str, tuple[str | None, str]], set[str]]:
-    """Per DID the `since` of the first and the rev of the last commit, and the DIDs whose commits do not join up."""
+def chains(
+    commits: Iterable[CommitSeen], seen: Mapping[str, str]
+) -> tuple[dict[str, tuple[str | None, str]], set[str]]:
+    """Per DID the `since` of the first and the rev of the last commit, and the DIDs whose commits do not join up.
+
+    `seen` is how far each repository is known already; what is not newer is a replay.
+    """
     links: dict[str, tuple[str | None, str]] = {}
     broken: set[str] = set()
     for commit in commits:
-        if not commit.verified:
+        first, last = links.get(commit.did, (commit.since, seen.get(commit.did)))
+        if not commit.verified or (last is not None and commit.rev <= last):
             continue
-        first, last = links.get(commit.did, (commit.since, commit.since))
-        if last is not None and commit.rev <= last:
-            continue  # a replay
-        if last != commit.since:
+        if last is not None and last != commit.since:
             broken.add(commit.did)
         links[commit.did] = (first, commit.rev)
     return links, broken
 
 
 async def note_syncs(tx: Connection, syncs: Sequence[SyncSeen]) -> None:
-    """A repository that was reset to a rev we have not seen is stale."""
+    """A repository that was reset to a rev we have not seen is stale; its next commit goes on from there."""
     if syncs:
-        rows = await tx.fetch(SYNCED_ELSEWHERE, [s.did for s in syncs], [s.rev for s in syncs])
+        newest = {sync.did: sync.rev for sync in sorted(syncs, key=lambda sync: sync.rev)}
+        dids, revs = list(newest), list(newest.values())
+        rows = await tx.fetch(SYNCED_ELSEWHERE, dids, revs)
         await mark_stale(tx, {row["did"]: "sync" for row in rows})
+        await tx.execute(GO_ON_FROM, dids, revs)
 
 
 async def count_troubles(connection: Connection) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The rules of the convergent index one by one, as examples (design.md §3); test_convergence.py mixes them at random."""
+"""The rules of the convergent index one by one, as examples (design.md §3); test_convergence.py mixes them."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ from tests.support.forum import (
     CAT,
     ELSEWHERE,
     HERE,
-    Index,
     F,
+    Index,
     act,
     board,
     gone,
@@ -46,7 +46,7 @@ async def account(index: Index, did: str, status: accounts.Status) -> None:
         await accounts.store(tx, identity, asked_at=asked_at, again_in_seconds=60)
 
 
-# Order and repetition ---------------------------------------------------------------------------------------------------
+# Order and repetition -------------------------------------------------------------------------------------------------
 
 
 async def test_delete_before_create(index: Index) -> None:
@@ -99,7 +99,7 @@ def test_fold_keeps_the_highest_rev(order: list[int]) -> None:
     assert {op.rev for op in ledger.fold(ops)} == {tid(4), tid(5)}
 
 
-# Snapshots --------------------------------------------------------------------------------------------------------------
+# Snapshots ------------------------------------------------------------------------------------------------------------
 
 
 async def test_snapshot_brings_and_drops(index: Index) -> None:
@@ -182,7 +182,7 @@ async def test_page_after_the_account_was_deleted(index: Index) -> None:
     assert await index.rows("SELECT * FROM posts WHERE did = $1", ANN) == []
 
 
-# What is kept -----------------------------------------------------------------------------------------------------------
+# What is kept ---------------------------------------------------------------------------------------------------------
 
 
 async def test_invalid_edit(index: Index) -> None:
@@ -238,7 +238,7 @@ async def test_deleted_account(index: Index) -> None:
     assert (await index.shown(), await index.counts()) == (["topic"], (1, 0))
 
 
-# Moderation -------------------------------------------------------------------------------------------------------------
+# Moderation -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("first", ["posts", "ban"])
@@ -306,7 +306,7 @@ async def test_pin(index: Index) -> None:
     assert await index.rows("SELECT pinned, locked FROM topics") == [(True, None)]
 
 
-# Tombstones -------------------------------------------------------------------------------------------------------------
+# Tombstones -----------------------------------------------------------------------------------------------------------
 
 PLACES = "SELECT text, title, deleted_at IS NOT NULL, shown FROM posts ORDER BY rkey"
 
@@ -352,7 +352,7 @@ async def test_written_again_under_the_same_key(index: Index) -> None:
     assert (await index.shown(), await index.counts()) == (["topic", "again"], (1, 1))
 
 
-# Members, reactions, late references ------------------------------------------------------------------------------------
+# Members, reactions, late references ----------------------------------------------------------------------------------
 
 
 async def test_membership_counts_once(index: Index) -> None:

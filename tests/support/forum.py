@@ -1,4 +1,4 @@
-"""A small forum to try things on: records in few words, revs and keys by number, an index recounted after every step."""
+"""A small forum to try things on: records in few words, revs and keys by number, an index recounted at each step."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -117,7 +117,8 @@ class Index:
 
     async def rows(self, query: str, *args: object) -> list[tuple[Any, ...]]:  # Any: as the query says
         async with self.database.connection() as connection:
-            return [tuple(row) for row in await connection.fetch(query, *args)]
+            found: list[Any] = [*await connection.fetch(query, *args)]
+        return [tuple(row) for row in found]
 
     async def one(self, query: str, *args: object) -> Any:  # Any: as the query says
         async with self.database.connection() as connection:
