@@ -30,7 +30,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/mypy --explicit-package-bases demo bench tests/e2e tests/support
+	$(BIN)/mypy --explicit-package-bases demo bench tests/e2e tests/support/truth.py
 	$(BIN)/lint-imports
 
 format: setup

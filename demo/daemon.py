@@ -40,6 +40,10 @@ class Daemon:
         """healthy, degraded or unhealthy, in that word."""
         return str((await self.get("/api/health"))["status"])
 
+    async def follows(self) -> bool:
+        """Whether it is the one that has the stream open."""
+        return bool((await self.get("/api/health"))["services"]["firehose"]["connected"])
+
     async def kill(self) -> None:
         """As a crash of the machine would."""
         self.process.kill()

@@ -3,11 +3,13 @@
 import os
 import random
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from actors.health import Pulse
-from daemon.pool import open_pool
+from daemon.pool import Pool, open_pool
 from demo.daemon import Daemon, running_daemon, wait_until
 from tests.e2e.load import under_load
 from tests.e2e.scene import Scene
@@ -19,7 +21,7 @@ SEED = int(os.environ.get("ATBB_SEED", random.randrange(10**6)))  # printed when
 
 
 async def test_kill_daemon(scene: Scene) -> None:
-    """kill -9 at any point, also while it starts, loses nothing."""
+    """kill -9 at any moment loses nothing, also while it still connects or recovers from the last."""
     print(f"ATBB_SEED={SEED}")
     dice = random.Random(SEED)
     async with under_load(scene, seed=SEED) as load:
@@ -31,10 +33,36 @@ async def test_kill_daemon(scene: Scene) -> None:
         await scene.wait_equal()
 
 
+async def test_kill_daemon_with_its_database(scene: Scene) -> None:
+    """The embedded PostgreSQL ends with the daemon, whatever ended that, and the next start finds all of it."""
+    settings = embedded(scene)
+    async with under_load(scene, seed=SEED) as load:
+        for _ in range(3):
+            async with running_daemon(settings) as daemon:
+                await wait_until(lambda: has_health(daemon, "degraded"))
+                await load.wait_writes(20)
+                await daemon.kill()
+    async with running_daemon(settings) as daemon, embedded_index(settings, daemon) as index:
+        await scene.wait_equal(index)
+
+
+async def test_kill_leader(scene: Scene) -> None:
+    """Of two daemons on one database one follows the stream; when it dies the other takes over where it was."""
+    async with scene.daemon() as leader:
+        await wait_until(leader.follows)
+        async with scene.daemon() as other:
+            async with under_load(scene, seed=SEED) as load:
+                await load.wait_writes(20)
+                assert not await other.follows()
+                await leader.kill()
+                await wait_until(other.follows)
+                await load.wait_writes(20)
+            await scene.wait_equal()
+
+
 async def test_kill_database(scene: Scene) -> None:
     """The embedded PostgreSQL dies and cannot start for a while: the daemon waits, says so, and goes on."""
-    settings = scene.settings()
-    del settings["DATABASE_URL"]
+    settings = embedded(scene)
     cluster = scene.data_dir / "postgres"
     async with running_daemon(settings) as daemon:
         await wait_until(lambda: has_health(daemon, "degraded"))
@@ -51,7 +79,7 @@ async def test_kill_database(scene: Scene) -> None:
             aside.rename(vital)
             await wait_until(lambda: has_health(daemon, "degraded"))
             await load.wait_writes(20)
-        async with open_pool(embedded_dsn(settings), size=2, pulse=Pulse("index")) as index:
+        async with embedded_index(settings, daemon) as index:
             await scene.wait_equal(index)
         assert await daemon.end() == 0
 
@@ -77,6 +105,17 @@ async def has_health(daemon: Daemon, word: str) -> bool:
     return await daemon.health() == word
 
 
-def embedded_dsn(settings: dict[str, str]) -> str:
-    """The database of the daemon's own: on a socket in its data directory."""
-    return f"postgresql://atbb@/postgres?host={settings['ATBB_DATA_DIR']}/postgres"
+def embedded(scene: Scene) -> dict[str, str]:
+    """The scene's settings, for a daemon that keeps its own PostgreSQL."""
+    settings = scene.settings()
+    del settings["DATABASE_URL"]
+    return settings
+
+
+@asynccontextmanager
+async def embedded_index(settings: dict[str, str], daemon: Daemon) -> AsyncIterator[Pool]:
+    """That PostgreSQL, on its socket in the data directory, as soon as it is ready."""
+    await wait_until(lambda: has_health(daemon, "degraded"))
+    dsn = f"postgresql://atbb@/postgres?host={settings['ATBB_DATA_DIR']}/postgres"
+    async with open_pool(dsn, size=2, pulse=Pulse("index")) as index:
+        yield index

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from demo.daemon import Daemon, wait_until
+from demo.daemon import wait_until
 from demo.network import Network, running_network
 from demo.xrpc import Account
 from tests.e2e.load import under_load
@@ -29,7 +29,7 @@ async def test_jetstream(scene: Scene, path: str) -> None:
     async with jetstream_of(scene.pds.address.url) as jetstream:
         stream = {"FIREHOSE_URL": jetstream.url + path, "FORUM_DID": forum.did}
         async with scene.daemon(**stream) as daemon:
-            await wait_until(lambda: follows(daemon))
+            await wait_until(daemon.follows)
             scene = await refounded(scene, forum)
             async with under_load(scene, seed=2) as load:
                 await load.wait_writes(30)
@@ -47,8 +47,3 @@ async def refounded(scene: Scene, forum: Account) -> Scene:
     """The scene with a forum whose first record is written now."""
     itself, category, board = await found(forum)
     return replace(scene, forum=forum, self=itself, category=category, board=board)
-
-
-async def follows(daemon: Daemon) -> bool:
-    """Whether the stream is open."""
-    return bool((await daemon.get("/api/health"))["services"]["firehose"]["connected"])
