@@ -91,7 +91,9 @@ class Store:
         try:
             await self._commit(events, ops)
         except RowRefused:
-            await self._apply_apart(ops)
+            await self._apply_apart(
+                list(ledger.fold(ops))
+            )  # folded: halves must not part what one commit says of a key
             await self._commit(events, [])
         self._pulse.counters["batches"] += 1
         self._pulse.counters["events"] += len(events)
@@ -121,6 +123,7 @@ class Store:
         try:
             async with self._database.transaction() as tx:
                 await ledger.take_lock(tx)
+                await stream.check_epoch(tx, self._epoch)
                 applied = await ledger.apply(tx, ops, forum_did=self._forum_did)
                 await changes.notify(tx, applied.changes)
         except RowRefused as error:

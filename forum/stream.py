@@ -23,6 +23,8 @@ SELECT $1, $2, $3 FROM leader WHERE epoch = $4
 RETURNING true
 """
 
+IS_EPOCH = "SELECT true FROM leader WHERE epoch = $1"
+
 # Found again, an open gap is as young as that: a job under way does not bring what was lost behind its back.
 OPEN_GAPS = """
 INSERT INTO gaps (source, from_cursor, reason)
@@ -95,6 +97,12 @@ async def store_position(
 ) -> None:
     """Vouch for everything up to `cursor`. Raises `Replaced` when another leader began since `epoch`."""
     if await tx.fetchval(STORE_POSITION, source, cursor, connected_at, epoch) is None:
+        raise Replaced("another process reads the stream now")
+
+
+async def check_epoch(tx: Connection, epoch: int) -> None:
+    """Raises `Replaced` when another leader began since `epoch`; for writes that vouch for no position."""
+    if await tx.fetchval(IS_EPOCH, epoch) is None:
         raise Replaced("another process reads the stream now")
 
 
