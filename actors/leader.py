@@ -36,11 +36,13 @@ async def candidate(database: Database) -> AsyncIterator[Connection]:
                 await connection.fetchval(UNLOCK, LEADER_LOCK)
 
 
-async def wait_to_lead(database: Database, connection: Connection, pulse: Pulse) -> int:
+async def wait_to_lead(
+    database: Database, connection: Connection, pulse: Pulse, *, retry_seconds: float = RETRY_SECONDS
+) -> int:
     """Wait until no other process leads; the epoch that begins."""
     while not await connection.fetchval(TRY_LOCK, LEADER_LOCK):
         pulse.become("waiting", "another process reads the stream")
-        await trio.sleep(RETRY_SECONDS)
+        await trio.sleep(retry_seconds)
     async with database.transaction() as tx:
         await take_lock(tx)  # whatever the last leader was writing is written, or gone
         epoch: int = await tx.fetchval(BEGIN_EPOCH)
@@ -48,9 +50,11 @@ async def wait_to_lead(database: Database, connection: Connection, pulse: Pulse)
     return epoch
 
 
-async def run_heartbeat(connection: Connection, epoch: int, pulse: Pulse) -> None:
+async def run_heartbeat(
+    connection: Connection, epoch: int, pulse: Pulse, *, seconds: float = HEARTBEAT_SECONDS
+) -> None:
     """Show for ever that we lead. Raises `DatabaseAway` when the connection, and so the lock, is lost."""
     while True:
         await connection.execute(HEARTBEAT, epoch)
         pulse.beat()
-        await trio.sleep(HEARTBEAT_SECONDS)
+        await trio.sleep(seconds)
