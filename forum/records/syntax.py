@@ -43,8 +43,9 @@ _match_datetime = re.compile(
 _is_variant = re.compile("[a-z0-9]{5,8}|[0-9][a-z0-9]{3}").fullmatch
 
 _TID_DIGITS: Final = "234567abcdefghijklmnopqrstuvwxyz"
-_TO_BASE32HEX: Final = str.maketrans(_TID_DIGITS, "0123456789abcdefghijklmnopqrstuv")
+_TO_BASE32HEX: Final = bytes.maketrans(_TID_DIGITS.encode(), b"0123456789abcdefghijklmnopqrstuv")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 _LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -149,7 +150,7 @@ def tid_time(tid: str) -> datetime:
     """When this TID says it was made. Its 54 bits of microseconds end in the year 2540, so none overflows."""
     if _match_tid(tid) is None:
         raise BadInput("bad_format", "not a TID")
-    return _EPOCH + timedelta(microseconds=int(tid.translate(_TO_BASE32HEX), 32) >> 10)
+    return _EPOCH + (int(tid.encode().translate(_TO_BASE32HEX), 32) >> 10) * _MICROSECOND
 
 
 def tid_of(microseconds: int, clock_id: int) -> str:
