@@ -11,7 +11,7 @@ import msgspec
 from forum.errors import BadInput
 from forum.protocol.events import AccountSeen, CommitSeen, IdentitySeen, RecordOp, RepoSuspect, StreamEvent
 from forum.protocol.wire import MAX_RECORD_BYTES, Cursor, Decoded, Time, Wanted, is_future_rev
-from forum.records.syntax import is_cid, is_did, is_nsid, is_record_key, is_tid
+from forum.records.syntax import is_cid, is_did, is_record_key, is_tid
 
 _T = TypeVar("_T")
 _RECORD_KEY: Final = b'"record":'
@@ -85,8 +85,8 @@ def commit_event(
     """The event of one operation, or None if it is not ours."""
     if not wanted.takes(did, change.collection):
         return None
-    if not (is_did(did) and is_nsid(change.collection) and is_record_key(change.rkey) and is_tid(change.rev)):
-        raise BadInput("bad_frame", "did, collection, rkey or rev")
+    if not (is_did(did) and is_record_key(change.rkey) and is_tid(change.rev)):
+        raise BadInput("bad_frame", "did, rkey or rev")
     if is_future_rev(change.rev, now):
         return RepoSuspect(cursor=cursor, at=at, did=did, reason="future_rev")
     return CommitSeen(cursor=cursor, at=at, did=did, rev=change.rev, ops=(_record_op(change, did),))

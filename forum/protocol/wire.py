@@ -8,6 +8,7 @@ microseconds since 1970.
 from collections.abc import Container
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Final
 
 import msgspec
@@ -21,7 +22,8 @@ MAX_RECORD_BYTES: Final = 256_000
 MAX_CURSOR: Final = 2**63 - 1  # what a bigint holds
 _MAX_TIME: Final = 253_402_300_799_999_999  # the end of the year 9999, the last a datetime can say
 _MAX_TIME_TEXT: Final = 64
-_CLOCK_SKEW: Final = 5 * 60 * 1_000_000
+_SECOND: Final = 1_000_000
+_CLOCK_SKEW: Final = 5 * 60 * _SECOND
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -82,7 +84,13 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
 
 def is_future_rev(rev: str, now: int) -> bool:
     """Whether a revision is more than five minutes ahead: applied, it would shut out all honest ones until then."""
-    return rev > tid_of(now + _CLOCK_SKEW, 1023)
+    return rev > _last_rev(now // _SECOND)
+
+
+@lru_cache(maxsize=1)
+def _last_rev(second: int) -> str:
+    """The highest revision that is not ahead during this second; made once for all of its events."""
+    return tid_of(second * _SECOND + _CLOCK_SKEW, 1023)
 
 
 def time_of(text: object) -> int:
