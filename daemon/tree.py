@@ -116,8 +116,12 @@ async def run_house(house: House) -> None:
 
 async def serve(house: House, *, task_status: trio.TaskStatus[int]) -> None:
     """HTTP: ready before the database is, so that health can say what is missing."""
-    site = Site(forum_did=house.forum_did)
-    app = make_app(house.database, house.board, site, pool_figures=lambda: house.database.figures)
+    site = Site(
+        forum_did=house.forum_did,
+        default_role=house.settings.default_member_role,
+        public_origin=house.settings.oauth_public_url,
+    )
+    app = make_app(house.database, house.board, site, stop=house.stop, pool_figures=lambda: house.database.figures)
     await run_server(
         app,
         host="127.0.0.1",

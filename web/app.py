@@ -5,17 +5,21 @@ Made anew from what it is given; holds no state of its own, and needs no lifespa
 
 from collections.abc import Callable
 
+import trio
 from hypercorn.typing import ASGIFramework
-from quart import Response
+from quart import Response, request
 from quart_trio import QuartTrio
 
 from actors.health import Board
 from forum.database import Database
+from web.admin import add_admin
 from web.api import add_api
+from web.auth import add_auth
 from web.cover import finish_responses, log_requests, refuse_oddities
 from web.errors import add_errors
 from web.health import add_health
 from web.metrics import PoolFigures
+from web.origin import add_origin_check
 from web.site import Site
 
 LONGEST_BODY = 256 * 1024  # a record may not be longer either
@@ -28,22 +32,34 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
 }
+# What is said to who is signed in is for nobody else, caches included.
+PRIVATE = ("/api/admin/", "/api/auth/")
 
 
 def make_app(
-    database: Database, board: Board, site: Site, *, pool_figures: Callable[[], PoolFigures] | None = None
+    database: Database,
+    board: Board,
+    site: Site,
+    *,
+    stop: trio.Event | None = None,
+    pool_figures: Callable[[], PoolFigures] | None = None,
 ) -> ASGIFramework:
-    """Everything that answers requests, ready to be served."""
+    """Everything that answers requests, ready to be served; what streams without end ends with `stop`."""
     app = QuartTrio("web", static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=LONGEST_BODY, BODY_TIMEOUT=BODY_SECONDS, RESPONSE_TIMEOUT=RESPONSE_SECONDS)
     app.after_request(add_headers)
     add_errors(app)
+    add_origin_check(app, site)
     add_health(app, database, board, pool_figures)
     add_api(app, database, site)
+    add_auth(app, database)
+    add_admin(app, database, site, trio.Event() if stop is None else stop)
     return log_requests(refuse_oddities(finish_responses(app)))
 
 
 async def add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    if request.path.startswith(PRIVATE):
+        response.headers["Cache-Control"] = "no-store"
     return response

@@ -3,6 +3,7 @@
 Ids are strings, for JavaScript's numbers end at 2**53.
 """
 
+from forum.jobs import Job, JobError
 from forum.reads.accounts import Author
 from forum.reads.boards import Board, LastPost
 from forum.reads.categories import Category
@@ -116,6 +117,31 @@ def reply_shape(reply: Reply) -> Shape:
         "createdAt": written(reply.created_at),
         "author": _author_shape(reply.author),
         **_extras(reply),
+    }
+
+
+def job_shape(job: Job) -> Shape:
+    return {
+        "id": str(job.id),
+        "status": job.status,
+        "type": job.type,
+        "didsTotal": job.dids_total,
+        "didsProcessed": job.dids_processed,
+        "recordsIndexed": job.records_indexed,
+        "errorCount": job.error_count,
+        "startedAt": written(job.started_at),
+        "completedAt": None if job.completed_at is None else written(job.completed_at),
+        "errorMessage": job.error_message,
+    }
+
+
+def job_error_shape(error: JobError) -> Shape:
+    return {
+        "id": str(error.id),
+        "did": error.did,
+        "collection": error.collection,
+        "errorMessage": error.error_message,
+        "createdAt": written(error.created_at),
     }
 
 

@@ -8,6 +8,8 @@ from forum.records.names import FORUM
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     forum_did: str
+    default_role: str = "Member"  # of who has no grant
+    public_origin: str | None = None
 
     @property
     def forum_uri(self) -> str:

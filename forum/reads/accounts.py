@@ -6,13 +6,21 @@ with it the counts, may follow within seconds.
 
 from dataclasses import dataclass
 
-from forum.database import Row
+from forum.database import Connection, Row
+
+HANDLE = "SELECT handle FROM accounts WHERE did = $1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Author:
     did: str
     handle: str | None
+
+
+async def handle_of(connection: Connection, did: str) -> str | None:
+    """An account's confirmed handle."""
+    handle: str | None = await connection.fetchval(HANDLE, did)
+    return handle
 
 
 def author_of(row: Row) -> Author | None:

@@ -1,0 +1,39 @@
+"""Who asks, and whether they may: called at the top of handlers that are not for everybody."""
+
+from quart import request
+from werkzeug.exceptions import Forbidden, Unauthorized
+
+from forum.database import Database
+from forum.permissions import may, rights_of
+from forum.sessions import did_of
+from web.site import Site
+
+COOKIE = "atbb_session"
+
+
+async def signed_in(database: Database) -> str:
+    """The DID of who asks, or 401."""
+    token = sent_token()
+    async with database.connection() as connection:
+        did = await did_of(connection, token)
+    if did is None:
+        raise Unauthorized("Authentication required")
+    return did
+
+
+async def require(database: Database, site: Site, permission: str) -> str:
+    """The DID of who asks; 401 when nobody is signed in, 403 without the permission."""
+    did = await signed_in(database)
+    async with database.connection() as connection:
+        rights = await rights_of(connection, did, forum_did=site.forum_did, default_role=site.default_role)
+    if not may(rights, permission):
+        raise Forbidden("Insufficient permissions")
+    return did
+
+
+def sent_token() -> str:
+    """The session's cookie, or 401; the database is not asked for what was not sent."""
+    token = request.cookies.get(COOKIE)
+    if not token:
+        raise Unauthorized("Authentication required")
+    return token
