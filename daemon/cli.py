@@ -1,23 +1,29 @@
-"""The command line: `atbb serve`, `atbb config`, `atbb schema`.
+"""The command line: `atbb serve`, `atbb backfill`, `atbb session`, `atbb config`, `atbb schema`.
 
 It reads the settings and calls one function; what goes wrong with a setting is one sentence and exit status 78.
 """
 
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import click
 import trio
 
-from actors.health import Pulse
 from daemon.errors import EXIT_CONFIG, SettingsError
 from daemon.logs import configure_logs
+from daemon.setting_values import check_did
 from daemon.settings import Settings, check_serving, load_settings, shown
+from forum import jobs
+from forum.errors import Unavailable
 
 T = TypeVar("T")
+
+EXIT_UNAVAILABLE = 69  # EX_UNAVAILABLE of sysexits.h
+EXIT_INTERRUPTED = 130  # as shells say it of Ctrl-C
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -53,6 +59,72 @@ def serve(config: Path | None) -> None:
     or_exit(partial(trio.run, run_daemon, settings))
 
 
+@main.command()
+@click.option(
+    "--force",
+    type=click.Choice(get_args(jobs.Type)),
+    help="Do it without asking whether it is needed: catch_up for the repositories that moved, full_sync for all.",
+)
+@click.option("--follow", is_flag=True, help="Show how far it is until it has ended. Ctrl-C ends only the showing.")
+@click.pass_obj
+def backfill(config: Path | None, force: str | None, follow: bool) -> None:
+    """Have the running daemon fetch from members' repositories what the stream did not bring.
+
+    Without --force only if something is known to be missing. One backfill runs at a time; with --follow the one
+    that is running already is shown. Exit status with --follow: 0 when it completed, 1 when it failed or was
+    cancelled, 130 after Ctrl-C.
+    """
+    from daemon.backfill_command import run_backfill
+
+    settings = or_exit(partial(load_settings, config))
+    configure_logs(settings.log_level)
+    sys.exit(or_exit(partial(trio.run, partial(run_backfill, settings, force=force, follow=follow))))
+
+
+def did_option(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    """The option's value, if it is a DID."""
+    try:
+        return check_did(value)
+    except ValueError as error:
+        raise click.BadParameter("It must be a DID such as did:plc:… or did:web:….") from error
+
+
+@main.group()
+def session() -> None:
+    """Sign accounts in from this shell, for scripts."""
+
+
+@session.command("create")
+@click.option("--did", required=True, callback=did_option, help="The account, by its DID.")
+@click.option("--days", type=click.IntRange(1, 365), help="How long it lasts unused. Default: SESSION_TTL_DAYS.")
+@click.pass_obj
+def create_session(config: Path | None, did: str, days: int | None) -> None:
+    """Sign an account in, and print the value of its cookie `atbb_session`.
+
+    Whoever has the value may do what the account may do, so keep it to yourself. Works while the daemon runs and
+    while it does not. An example:
+
+    \b
+    curl -X POST -b atbb_session=$(atbb session create --did did:plc:…) http://127.0.0.1:3000/api/admin/backfill
+    """
+    settings = or_exit(partial(load_settings, config))
+    configure_logs(settings.log_level)
+    ttl = timedelta(days=days or settings.session_ttl_days)
+    click.echo(or_exit(partial(trio.run, new_session, settings, did, ttl)))
+
+
+async def new_session(settings: Settings, did: str, ttl: timedelta) -> str:
+    """A session's token, whether its table was there before or not."""
+    from daemon.reach import open_database
+    from daemon.schema import apply_schema
+    from forum.sessions import create
+
+    async with open_database(settings) as database:
+        await apply_schema(database)
+        async with database.transaction() as tx:
+            return await create(tx, did, ttl)
+
+
 @main.command("config")
 @click.pass_obj
 def show_config(config: Path | None) -> None:
@@ -83,15 +155,12 @@ def schema(config: Path | None, applying: bool) -> None:
 
 async def apply_to_database(settings: Settings) -> str:
     """Open whatever database is configured, for one transaction."""
-    from daemon.pool import SLOW_LIMITS, open_pool
-    from daemon.postgres import open_postgres
+    from daemon.pool import SLOW_LIMITS
+    from daemon.reach import open_database
     from daemon.schema import apply_schema
 
-    async with (
-        open_postgres(settings, pulse=Pulse("postgres")) as dsn,
-        open_pool(dsn, size=1, pulse=Pulse("pool"), limits=SLOW_LIMITS) as pool,
-    ):
-        return await apply_schema(pool)
+    async with open_database(settings, limits=SLOW_LIMITS) as database:
+        return await apply_schema(database)
 
 
 def config_lines(settings: Settings) -> list[str]:
@@ -106,12 +175,17 @@ def config_lines(settings: Settings) -> list[str]:
 
 
 def or_exit(action: Callable[[], T]) -> T:
-    """Do it; when a setting is wrong, say so in one sentence and leave."""
+    """Do it; when a setting is wrong or the world is away, say so in one sentence and leave."""
     try:
         return action()
     except* SettingsError as wrong:
         click.echo(f"atbb: {first_leaf(wrong)}", err=True)
         sys.exit(EXIT_CONFIG)
+    except* Unavailable as away:
+        click.echo(f"atbb: {first_leaf(away)}", err=True)
+        sys.exit(EXIT_UNAVAILABLE)
+    except* KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
 
 
 def first_leaf(error: BaseException) -> BaseException:

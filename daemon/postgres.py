@@ -39,6 +39,7 @@ POLL_SECONDS = 0.02
 LONGEST_SOCKET_PATH = 107  # sun_path of unix(7), less the final zero
 LOG_BYTES = 1_000_000
 PR_SET_PDEATHSIG = 1  # prctl(2)
+SOCKETS_LINE = 4  # of postmaster.pid: the directory of its socket
 
 # A small server beside its only client. Refused values are logged by the daemon, so not again here.
 SERVER_SETTINGS: Mapping[str, str] = MappingProxyType(
@@ -74,7 +75,7 @@ class Server:
 
     @property
     def dsn(self) -> str:
-        return f"postgresql://{SUPERUSER}@/postgres?host={quote(str(self.sockets), safe='')}"
+        return dsn_at(str(self.sockets))
 
     @property
     def command(self) -> list[str]:
@@ -104,6 +105,22 @@ async def open_postgres(settings: Settings, *, pulse: Pulse) -> AsyncIterator[st
         return
     async with embedded_postgres(settings.atbb_data_dir, pulse=pulse) as dsn:
         yield dsn
+
+
+def running_dsn(data_dir: Path) -> str | None:
+    """The DSN of the server that another process of ours, the daemon, runs for this directory; None if none does."""
+    cluster = data_dir.absolute() / "postgres"
+    try:
+        lines = lock_lines(cluster) if holder(cluster) is not None else []
+    except PermissionError as error:
+        raise SettingsError(
+            f"ATBB_DATA_DIR {data_dir} belongs to another account: use the one that runs the daemon, or root."
+        ) from error
+    return dsn_at(lines[SOCKETS_LINE]) if len(lines) > SOCKETS_LINE else None
+
+
+def dsn_at(sockets: str) -> str:
+    return f"postgresql://{SUPERUSER}@/postgres?host={quote(sockets, safe='')}"
 
 
 @contextmanager
