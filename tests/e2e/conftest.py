@@ -23,9 +23,11 @@ def network() -> Iterator[Network]:
 
 @pytest.fixture
 async def pds(network: Network) -> AsyncIterator[Pds]:
-    """The PDS, by XRPC."""
+    """The PDS, by XRPC. Accounts left inactive are deleted: other tests could read them nowhere but in the stream."""
     async with client_of(network.pds[0]) as pds:
         yield pds
+        for did in await pds.dids(active=False):
+            await pds.delete_account(did)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ async def test_life_of_an_account(scene: Scene) -> None:
         await wait_shown(without)
         await alice.activate()
         await wait_shown(both)
-        assert await stale(scene, alice.did)  # what it did meanwhile was not followed
+        await wait_until(lambda: is_mended(scene, alice.did))  # what it did meanwhile was not followed
         await scene.pds.take_down(alice.did)
         await wait_shown(without)
         await scene.pds.take_down(alice.did, applied=False)
@@ -57,9 +57,10 @@ async def test_handle_is_shown(scene: Scene) -> None:
         await wait_until(lambda: has(renamed))
 
 
-async def stale(scene: Scene, did: str) -> bool:
+async def is_mended(scene: Scene, did: str) -> bool:
+    """Whether the repository was fetched anew since it was last marked stale."""
     async with scene.index.connection() as connection:
-        return bool(await connection.fetchval("SELECT stale_since IS NOT NULL FROM repos WHERE did = $1", did))
+        return bool(await connection.fetchval("SELECT stale_since IS NULL FROM repos WHERE did = $1", did))
 
 
 async def records_left(scene: Scene, did: str) -> int:
