@@ -101,10 +101,11 @@ class Store:
     async def _commit(self, events: Sequence[StreamEvent], ops: Sequence[RecordOp]) -> None:
         async with self._database.transaction() as tx:
             await ledger.take_lock(tx)
-            await stream.open_gaps(tx, self._source, [e for e in events if isinstance(e, GapFound)])
+            gaps = [event for event in events if isinstance(event, GapFound)]
+            await stream.open_gaps(tx, self._source, gaps)
             applied = await ledger.apply(tx, ops, forum_did=self._forum_did)
             await note_accounts(tx, events)
-            await changes.notify(tx, applied.changes)
+            await changes.notify(tx, applied.changes | changes.Changes(jobs=bool(gaps)))
             await self._store_position(tx, events)
         self._count(applied)
 

@@ -64,14 +64,17 @@ class Frames:
 @asynccontextmanager
 async def open_frames(url: str) -> AsyncIterator[Frames]:
     """Connect. Raises `StreamClosed`, or `StreamRefused` when the server says why it will not serve us."""
-    async with trio.open_nursery() as nursery:
-        stream = await _dial(url)
-        # The stream is ours to close: the library leaves it to the garbage collector when the server goes first.
-        try:
+    stream = await _dial(url)
+    # The stream is ours to close: the library leaves it to the garbage collector when the server goes first.
+    try:
+        async with trio.open_nursery() as nursery:
             yield Frames(await _shake_hands(nursery, stream, url))
-        finally:
-            await trio.aclose_forcefully(stream)
             nursery.cancel_scope.cancel()
+    except* ConnectionRejected as rejected:
+        # The library raises it from the task that reads, not to who waits for the handshake.
+        raise _refusal(rejected.exceptions[0]) from rejected
+    finally:
+        await trio.aclose_forcefully(stream)
 
 
 async def _dial(url: str) -> Stream:
@@ -102,13 +105,19 @@ async def _shake_hands(nursery: trio.Nursery, stream: Stream, url: str) -> WebSo
                 max_message_size=MAX_MESSAGE_BYTES,
                 receive_buffer_size=RECEIVE_BYTES,
             )
-    except ConnectionRejected as error:
-        refusal = refusal_of(error.body or b"")
-        raise refusal or StreamClosed(f"the server refused us with status {error.status_code}") from error
     except trio.TooSlowError as error:
         raise StreamClosed("the server does not answer") from error
     except (HandshakeError, OSError, ssl.SSLError, trio.BrokenResourceError) as error:
         raise StreamClosed(f"cannot connect: {type(error).__name__} {error}") from error
+
+
+def _refusal(rejected: BaseException) -> Unavailable:
+    """What the server said with its refusal, if it is an error of the protocol."""
+    while isinstance(rejected, BaseExceptionGroup):
+        rejected = rejected.exceptions[0]
+    assert isinstance(rejected, ConnectionRejected)
+    refusal = refusal_of(rejected.body or b"")
+    return refusal or StreamClosed(f"the server refused us with status {rejected.status_code}")
 
 
 def _closed(error: ConnectionClosed) -> StreamClosed:
