@@ -1,5 +1,5 @@
 # Everything a newcomer or a machine starts. Each target does its own set-up on a machine that has Python 3.11 or newer,
-# Node with npm (for the test network only) and a C compiler; PostgreSQL comes with the Python packages.
+# Node with npm (for the test network and the Bruno client) and a C compiler; PostgreSQL comes with the Python packages.
 #
 #   make demo    a whole forum on this machine: network, database, daemon, members who write; Ctrl-C ends it
 #   make test    all tests
@@ -13,15 +13,16 @@ UV_VERSION = 0.13.9
 UV = .venv-tools/bin/uv
 BIN = .venv/bin
 NETWORK = tests/network
+COLLECTION = bruno
 PYTEST_ARGS ?= -n 2
 KILLS ?= 50
 
-.PHONY: demo test check lint format soak bench setup network clean
+.PHONY: demo test check lint format soak bench setup network api-client clean
 
 demo: setup network
 	@$(BIN)/python -m demo
 
-test: setup network
+test: setup network api-client
 	@$(BIN)/pytest $(PYTEST_ARGS)
 
 check: lint test
@@ -45,6 +46,7 @@ bench: setup
 
 setup: .venv/.synced
 network: $(NETWORK)/node_modules/.installed
+api-client: $(COLLECTION)/node_modules/.installed
 
 .venv/.synced: uv.lock pyproject.toml | $(UV)
 	$(UV) sync --frozen --quiet --python $(PYTHON)
@@ -64,5 +66,11 @@ $(NETWORK)/node_modules/.installed: $(NETWORK)/package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
+# The stock Bruno client, which runs the collection of API requests.
+$(COLLECTION)/node_modules/.installed: $(COLLECTION)/package-lock.json
+	@command -v npm >/dev/null || { echo "Node with npm is needed for the Bruno client."; exit 1; }
+	cd $(COLLECTION) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
 clean:
-	rm -rf .venv .venv-tools $(NETWORK)/node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-tools $(NETWORK)/node_modules $(COLLECTION)/node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

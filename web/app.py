@@ -45,6 +45,14 @@ def make_app(
     pool_figures: Callable[[], PoolFigures] | None = None,
 ) -> ASGIFramework:
     """Everything that answers requests, ready to be served; what streams without end ends with `stop`."""
+    app = make_inner_app(database, board, site, trio.Event() if stop is None else stop, pool_figures)
+    return log_requests(refuse_oddities(finish_responses(app)))
+
+
+def make_inner_app(
+    database: Database, board: Board, site: Site, stop: trio.Event, pool_figures: Callable[[], PoolFigures] | None
+) -> QuartTrio:
+    """The app without its covers."""
     app = QuartTrio("web", static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=LONGEST_BODY, BODY_TIMEOUT=BODY_SECONDS, RESPONSE_TIMEOUT=RESPONSE_SECONDS)
     app.after_request(add_headers)
@@ -53,8 +61,8 @@ def make_app(
     add_health(app, database, board, pool_figures)
     add_api(app, database, site)
     add_auth(app, database)
-    add_admin(app, database, site, trio.Event() if stop is None else stop)
-    return log_requests(refuse_oddities(finish_responses(app)))
+    add_admin(app, database, site, stop)
+    return app
 
 
 async def add_headers(response: Response) -> Response:
