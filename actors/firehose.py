@@ -5,9 +5,8 @@ with the applier: then both begin again at the stored cursor, and no event is sk
 """
 
 import time
-from collections import Counter
 from collections.abc import Awaitable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -52,7 +51,9 @@ class Place:
     frames: int = 0
     sent: int = 0
     blocked: bool = False
-    too_large: Counter[int | None] = field(default_factory=Counter)
+    caught_up: int = 0  # when a stream without news last proved to be alive
+    was_live: bool = False  # connected before: what came since then was missed, unless a cursor asks for it
+    stuck: int = 0  # connections in a row that were ended by a frame too large, and read nothing new
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,12 +112,11 @@ async def _read_position(database: Database, pulse: Pulse) -> stream.Position | 
 
 async def _one_connection(reader: Reader, place: Place, max_age: timedelta) -> None:
     """Connect and read until the stream ends, in whichever way; leave `place` where the next one is to begin."""
-    asked = reader.source.asked(place.cursor)
+    began, asked = place.cursor, reader.source.asked(place.cursor)
     reader.pulse.become("waiting", "connecting")
     try:
         async with open_frames(reader.source.url_at(place.cursor)) as frames:
-            if stream.moment(_now()) - stream.moment(place.at) > max_age and place.cursor is not None:
-                await _report(reader, GapFound(from_cursor=place.cursor, reason="away_too_long"))
+            await _report_absence(reader, place, asked, max_age)
             log.info("stream_connected", source=reader.source.name, cursor=asked)
             reader.pulse.become("running", CONNECTED)
             await _read(reader, place, frames, asked)
@@ -125,7 +125,17 @@ async def _one_connection(reader: Reader, place: Place, max_age: timedelta) -> N
         log.info("stream_ended", source=reader.source.name, reason=str(error))
         reader.pulse.fail(str(error))
         reader.pulse.become("backing_off", "the stream is away")
-        await _find_place(reader, place, error)
+        await _find_place(reader, place, error, began)
+
+
+async def _report_absence(reader: Reader, place: Place, asked: int | None, max_age: timedelta) -> None:
+    """Connected: tell what the stream will not bring although nothing went wrong."""
+    away = stream.moment(_now()) - stream.moment(max(place.at, place.caught_up))
+    if asked is None and place.was_live:
+        await _report(reader, GapFound(from_cursor=None, reason="no_place"))
+    elif place.cursor is not None and away > max_age:
+        await _report(reader, GapFound(from_cursor=place.cursor, reason="away_too_long"))
+    place.was_live = True
 
 
 async def _read(reader: Reader, place: Place, frames: Frames, asked: int | None) -> None:
@@ -225,24 +235,30 @@ async def _tick(reader: Reader, place: Place, frames: Frames) -> None:
             continue
         if place.frames == frames_seen:
             await frames.ping()
-            at = _now()
-        else:
-            at = place.at
+            place.caught_up = _now()
         if place.sent == sent_seen and not place.blocked:
-            await reader.out.send(StreamIdle(cursor=place.cursor, at=at), 0)
+            await reader.out.send(StreamIdle(cursor=place.cursor, at=max(place.at, place.caught_up)), 0)
         ticks, frames_seen, sent_seen = 0, place.frames, place.sent
 
 
-async def _find_place(reader: Reader, place: Place, error: BaseException) -> None:
-    """Where the next connection begins, when this one ended because of where it began."""
+async def _find_place(reader: Reader, place: Place, error: BaseException, began: int | None) -> None:
+    """Where the next connection begins, when this one, which began there, ended because of where it was."""
     if isinstance(error, StreamRefused) and error.name in LOST_PLACES:
         await _report(reader, GapFound(from_cursor=place.cursor, reason=error.name))
         place.cursor = None
-    elif isinstance(error, StreamClosed) and error.too_large and place.cursor is not None:
-        place.too_large[place.cursor] += 1
-        if place.too_large[place.cursor] >= 2:  # not a passing fault: step over the frame that does this
-            await _report(reader, GapFound(from_cursor=place.cursor, reason="frame_too_large"))
-            place.cursor += 1
+    elif isinstance(error, StreamClosed) and error.too_large:
+        await _step_over(reader, place, began)
+
+
+async def _step_over(reader: Reader, place: Place, began: int | None) -> None:
+    """Leave a frame behind that ends every connection; we do not know its cursor, so go further with each try."""
+    here = reader.source.first_cursor if place.cursor is None else place.cursor
+    if here is None:
+        return
+    place.stuck = 1 if here > (began or 0) else place.stuck + 1
+    if place.stuck >= 2:  # not a passing fault
+        await _report(reader, GapFound(from_cursor=here, reason="frame_too_large"))
+        place.cursor = reader.source.beyond(here, max(0, place.stuck - 3))
 
 
 async def _report(reader: Reader, gap: GapFound) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from forum.errors import BadInput
 from forum.protocol import jetstream, jetstream2, repos
-from forum.protocol.wire import Decoded, Wanted
+from forum.protocol.wire import MAX_CURSOR, Decoded, Wanted
 from forum.records.names import PREFIX
 
 REWIND_MICROSECONDS: Final = 5_000_000  # duplicates cost nothing; two events of one microsecond are not lost
@@ -41,6 +41,11 @@ class Source:
         if cursor is None:
             return self.first_cursor
         return cursor - REWIND_MICROSECONDS if self.rewinds and cursor >= FIRST_TIME_CURSOR else cursor
+
+    def beyond(self, cursor: int, tries: int) -> int:
+        """A cursor that passes over what comes next, twice as far with each try."""
+        step = cursor - (self.asked(cursor) or 0) + 1
+        return min(cursor + (step << min(tries, 40)), MAX_CURSOR)
 
     def was_clamped(self, asked: int | None, first_at: int) -> bool:
         """Whether the first event shows that the server silently moved our cursor forward."""

@@ -34,8 +34,11 @@ class Close:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
 class Cut:
-    """Send half a frame and end the connection."""
+    """Send half a frame, or other bytes that are none, and end the connection."""
+
+    last: bytes = HALF_A_FRAME
 
 
 class Freeze:
@@ -100,8 +103,8 @@ async def _play(script: Sequence[Action], request: WebSocketRequest, stream: tri
                 await action.wait()
             case Close(code, reason):
                 return await socket.aclose(code, reason)
-            case Cut():
-                return await stream.send_all(HALF_A_FRAME)
+            case Cut(last):
+                return await stream.send_all(last)
             case Freeze():
                 return None
     return await until_left(socket)
