@@ -22,6 +22,7 @@ from actors.resolver import Resolver
 from actors.visits import Book, JobBook, MendBook, Visitor
 from forum import accounts, jobs
 from forum.database import Connection, Database, DatabaseAway
+from forum.errors import BadInput, Unavailable
 
 LOOK_SECONDS = 5.0  # how long a lost wake-up can go unnoticed
 CANCEL_LOOK_SECONDS = 1.0
@@ -153,13 +154,24 @@ async def _plan_rest(manager: Backfill, job: jobs.Job, hosts: Hosts) -> None:
         async with manager.database.transaction() as tx:
             await jobs.plan(tx, job.id, dids)
 
+    home = await _home(manager)
     async with manager.database.transaction() as tx:
         await jobs.plan_known(tx, job.id)
         await jobs.plan(tx, job.id, manager.dids)
-        servers = {*await accounts.pds_origins(tx), *manager.servers}
+        servers = {*await accounts.pds_origins(tx), *home, *manager.servers}
     await list_repos(hosts, manager.relay_url, sorted(servers), add)
     async with manager.database.transaction() as tx:
         await jobs.close_plan(tx, job.id)
+
+
+async def _home(manager: Backfill) -> list[str]:
+    """The server on which the forum lives: its members may well live there too."""
+    try:
+        document = await manager.resolver.document(manager.forum_did)
+    except (Unavailable, BadInput) as error:
+        log.warning("forum_not_resolved", reason=str(error))
+        return []
+    return [document.pds] if document and document.pds else []
 
 
 async def _follow_plan(manager: Backfill, job: jobs.Job, hosts: Hosts, visitor: Visitor) -> None:
