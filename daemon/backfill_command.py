@@ -148,13 +148,13 @@ def pace_of(first: Sample, last: Sample) -> Pace:
 def line_of(job: Job, pace: Pace) -> str:
     """How far a job is, in one line."""
     if not job.planned and not job.dids_processed:
-        return f"{job.type}: {job.dids_total:,} repositories found so far"
+        return f"{job.type}: repositories found so far: {job.dids_total:,}"
     parts = [
         f"{job.type} {bar_of(job)} {job.dids_processed:,} of {job.dids_total:,} repositories",
         f"{job.records_indexed:,} records ({pace.records:,.0f}/s)",
     ]
     if job.error_count:
-        parts.append(f"{job.error_count:,} errors")
+        parts.append(f"errors: {job.error_count:,}")
     if job.cancel_asked:
         parts.append("being cancelled")
     elif job.planned and pace.repos > 0:
@@ -177,5 +177,5 @@ def clock(seconds: float) -> str:
 def last_words(job: Job) -> str:
     """What became of a job that has ended."""
     why = f" ({job.error_message})" if job.error_message else ""
-    figures = f"{job.dids_processed:,} repositories, {job.records_indexed:,} records, {job.error_count:,} errors"
+    figures = f"{job.dids_processed:,} repositories, {job.records_indexed:,} records, errors: {job.error_count:,}"
     return f"Backfill {job.id} is {job.status}{why}: {figures}."

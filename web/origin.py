@@ -29,11 +29,11 @@ async def refuse_foreign(site: Site) -> None:
 
 
 def is_own(origin: str, host: str, site: Site) -> bool:
-    """Ours is the configured origin, and whatever name the browser itself asked for."""
-    if origin == site.public_origin:
-        return True
+    """Ours is the configured origin, to the letter, and whatever other name the browser itself asked for."""
     try:
-        parts = urlsplit(origin)
+        came, ours = urlsplit(origin), urlsplit(site.public_origin or "")
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
+    if came.netloc == ours.netloc:
+        return origin == site.public_origin
+    return came.scheme in ("http", "https") and came.netloc.lower() == host.lower()

@@ -56,7 +56,7 @@ def job(**changes: object) -> jobs.Job:
         ),
         (
             {"error_count": 3, "planned": False},
-            "full_sync [######..................] 500 of 2,000 repositories, 12,345 records (250/s), 3 errors",
+            "full_sync [######..................] 500 of 2,000 repositories, 12,345 records (250/s), errors: 3",
         ),
         (
             {"cancel_asked": True},
@@ -66,7 +66,7 @@ def job(**changes: object) -> jobs.Job:
             {"dids_processed": 2001},
             "full_sync [########################] 2,001 of 2,000 repositories, 12,345 records (250/s), 0:00 left",
         ),
-        ({"planned": False, "dids_processed": 0}, "full_sync: 2,000 repositories found so far"),
+        ({"planned": False, "dids_processed": 0}, "full_sync: repositories found so far: 2,000"),
     ],
 )
 def test_line(changes: dict[str, object], line: str) -> None:
@@ -82,7 +82,7 @@ def test_line_without_a_pace() -> None:
 
 def test_last_words() -> None:
     assert last_words(job(status="failed", error_message="no forum")) == (
-        "Backfill 5 is failed (no forum): 500 repositories, 12,345 records, 0 errors."
+        "Backfill 5 is failed (no forum): 500 repositories, 12,345 records, errors: 0."
     )
 
 
@@ -121,10 +121,10 @@ async def test_watching(database: Pool) -> None:
     ended = await watch(Turns(database, "in_progress", None, "cancelled"), started, lines.append, seconds=0)
     assert ended.status == "cancelled"
     assert lines == [
-        "catch_up: 0 repositories found so far",
-        "catch_up: 1 repositories found so far",
+        "catch_up: repositories found so far: 0",
+        "catch_up: repositories found so far: 1",
         "The database is away; waiting for it.",
-        "catch_up: 1 repositories found so far",
+        "catch_up: repositories found so far: 1",
     ]
 
 
