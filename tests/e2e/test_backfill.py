@@ -85,7 +85,7 @@ async def test_outage_longer_than_the_stream_remembers(scene: Scene) -> None:
                 "Kept",
                 "Changed meanwhile",
                 True,
-                2
+                2,
             )
             await carol.activate()  # of a closed account the repositories say nothing, so this comes before comparing
             await scene.wait_equal()
