@@ -18,6 +18,7 @@ from daemon.logs import configure_logs
 from daemon.setting_values import check_did
 from daemon.settings import Settings, check_serving, load_settings, shown
 from forum import jobs
+from forum.database import DatabaseAway
 from forum.errors import Unavailable
 
 T = TypeVar("T")
@@ -181,6 +182,9 @@ def or_exit(action: Callable[[], T]) -> T:
     except* SettingsError as wrong:
         click.echo(f"atbb: {first_leaf(wrong)}", err=True)
         sys.exit(EXIT_CONFIG)
+    except* DatabaseAway as away:
+        click.echo(f"atbb: The database cannot be reached. {first_leaf(away)}", err=True)
+        sys.exit(EXIT_UNAVAILABLE)
     except* Unavailable as away:
         click.echo(f"atbb: {first_leaf(away)}", err=True)
         sys.exit(EXIT_UNAVAILABLE)

@@ -225,6 +225,16 @@ async def test_backfill_without_a_daemon(dsn: str, postgres_dsn: str, data_dir: 
 
 
 @pytest.mark.slow
+async def test_database_away(data_dir: Path) -> None:
+    """Told in one line, with the status of what may be there later."""
+    for words in (("backfill",), ("session", "create", "--did", ANN)):
+        status, out, err = await atbb(*words, data_dir=data_dir, dsn="postgresql://me@127.0.0.1:9/forum")
+        assert (status, out) == (69, "")
+        assert err.startswith("atbb: The database cannot be reached. ")
+        assert len(err.splitlines()) == 1
+
+
+@pytest.mark.slow
 async def test_backfill_starts(index: Pool, dsn: str, data_dir: Path) -> None:
     """Not needed; needed; already running; forced."""
     await execute(index, LEAD)

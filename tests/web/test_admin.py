@@ -131,22 +131,22 @@ async def test_needed(owner: httpx.AsyncClient, rows: Rows, reasons: list[str], 
     assert (response.status_code, response.json()["type"]) == (202, kind)
 
 
-@pytest.mark.parametrize("query", ["", "?force=", "?force=everything", "?force=FULL_SYNC", "?force=x&force=full_sync"])
-async def test_not_needed(owner: httpx.AsyncClient, query: str) -> None:
+async def test_not_needed(owner: httpx.AsyncClient) -> None:
     """200 when no gap is open; a force that is none is no force."""
-    response = await owner.post(BACKFILL + query)
-    assert (response.status_code, response.json()) == (
-        200,
-        {"message": "No backfill needed. Use ?force=catch_up or ?force=full_sync to override."},
-    )
+    for query in ("", "?force=", "?force=everything", "?force=FULL_SYNC", "?force=x&force=full_sync"):
+        response = await owner.post(BACKFILL + query)
+        assert (response.status_code, response.json()) == (
+            200,
+            {"message": "No backfill needed. Use ?force=catch_up or ?force=full_sync to override."},
+        )
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b'{"force": "full_sync"}', b"\xff\x00", b"x" * 1_000_000])
-@pytest.mark.parametrize("kind", ["application/json", "text/plain", "nonsense"])
-async def test_bodies_are_ignored(owner: httpx.AsyncClient, body: bytes, kind: str) -> None:
-    """Malformed, misleading or too long: nobody reads it."""
-    response = await owner.post(BACKFILL, content=body, headers={"Content-Type": kind})
-    assert response.status_code == 200
+async def test_bodies_are_ignored(owner: httpx.AsyncClient) -> None:
+    """Malformed, misleading or too long: nobody reads it, whatever it claims to be."""
+    for body in (b"", b"{", b'{"force": "full_sync"}', b"\xff\x00", b"x" * 1_000_000):
+        for kind in ("application/json", "text/plain", "nonsense"):
+            response = await owner.post(BACKFILL, content=body, headers={"Content-Type": kind})
+            assert response.status_code == 200
 
 
 async def test_one_at_a_time(owner: httpx.AsyncClient, rows: Rows) -> None:
