@@ -21,6 +21,10 @@ MAX_ANSWER_BYTES = 1_000_000
 SECONDS = 10
 USER_AGENT = "atbb"
 
+UNICAST = ipaddress.ip_network("2000::/3")  # of all IPv6 addresses only these are given out to be reached
+TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # IPv4 addresses behind NAT64
+RESERVED = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("3fff::/20"))  # Python 3.11 holds them public
+
 
 class TooLarge(BadInput):
     """The answer is longer than asked for; perhaps less can be asked for."""
@@ -66,7 +70,7 @@ class Guard(httpcore.AsyncNetworkBackend):
     async def _addresses(self, host: str, port: int) -> list[str]:
         try:
             found = await trio.socket.getaddrinfo(host, port, type=trio.socket.SOCK_STREAM)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # UnicodeError: an empty or overlong label
             raise httpcore.ConnectError(f"{host} does not resolve") from error
         addresses = [str(sockaddr[0]) for *_, sockaddr in found]
         if not self._allow_private and not all(is_public(address) for address in addresses):
@@ -81,9 +85,11 @@ def is_public(address: str) -> bool:
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
         if inner:
             return is_public(str(inner))
-        if ip in ipaddress.ip_network("64:ff9b::/96"):
+        if ip in TRANSLATED:
             return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
-    return ip.is_global and not ip.is_multicast
+        if ip not in UNICAST:
+            return False
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in RESERVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +125,13 @@ class WebClient:
             with trio.fail_after(SECONDS):
                 async with self._client.stream("GET", url, params=params) as response:
                     return Answer(response.status_code, await _read(response, max_bytes), response.headers)
-        except (httpx.HTTPError, httpx.InvalidURL, trio.TooSlowError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, trio.TooSlowError) as error:  # UnicodeError: bad IDNA
             raise Unavailable(f"{url} does not answer: {type(error).__name__} {error}") from error
 
 
 async def _read(response: httpx.Response, max_bytes: int) -> bytes:
     body = bytearray()
-    async for chunk in response.aiter_bytes():
+    async for chunk in response.aiter_raw():  # as it came: unpacked, a small answer can fill the memory
         body += chunk
         if len(body) > max_bytes:
             raise TooLarge(f"the answer of {response.url.host} is over {max_bytes} bytes")
@@ -142,6 +148,6 @@ async def open_web_client(*, development: bool) -> AsyncIterator[WebClient]:
         timeout=httpx.Timeout(SECONDS, connect=5),
         follow_redirects=False,
         trust_env=False,
-        headers={"user-agent": USER_AGENT},
+        headers={"user-agent": USER_AGENT, "accept-encoding": "identity"},
     ) as client:
         yield WebClient(client, allow_http=development)
