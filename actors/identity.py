@@ -17,6 +17,7 @@ from forum.errors import BadInput, Unavailable
 
 AT_ONCE = 8
 FRESH_SECONDS = 24 * 3600.0
+UNCONFIRMED_SECONDS = 600.0  # a handle that nobody could tell about a moment ago
 LONGEST_WAIT_SECONDS = 6 * 3600.0
 LOOK_SECONDS = 60.0  # how long a lost wake-up can go unnoticed
 
@@ -85,7 +86,8 @@ async def refresh(resolver: Resolver, database: Database, did: str) -> accounts.
     identity = await resolver.ask(did)
     async with database.transaction() as tx:
         await ledger.take_lock(tx)
-        again = FRESH_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311 - spreads the load
+        fresh = FRESH_SECONDS if identity.handle else UNCONFIRMED_SECONDS
+        again = fresh * random.uniform(0.8, 1.2)  # noqa: S311 - spreads the load
         changed = await accounts.store(tx, identity, asked_at=asked_at, again_in_seconds=again)
         await changes.notify(tx, changed)
     return identity

@@ -14,7 +14,7 @@ import dns.resolver
 from actors.web_client import WebClient
 from forum.accounts import Identity, Status
 from forum.errors import BadInput, Unavailable
-from forum.protocol.documents import DidDocument, read_document
+from forum.protocol.documents import DidDocument, origin_of, read_document
 from forum.records.syntax import is_did, is_handle
 
 STATUSES: Mapping[str, Status] = {
@@ -41,15 +41,19 @@ class Resolver:
     handle_resolver_url: str | None
     dns_server: str | None
     development: bool
+    dns_port: int = 53
 
-    async def ask(self, did: str) -> Identity:
-        """Everything about an account. Raises `Unavailable` when someone who must be asked does not answer."""
+    async def ask(self, did: str, *, believed: str | None = None) -> Identity:
+        """Everything about an account. Raises `Unavailable` when someone who must be asked does not answer.
+
+        A handle is no such matter: while nobody tells where it points, it is what was `believed` before, or nothing.
+        """
         document = await self.document(did)
         if document is None:
             return Identity(did=did, handle=None, pds=None, signing_key=None, status="deleted")
         return Identity(
             did=did,
-            handle=await self._confirmed(document),
+            handle=await self._confirmed(document, believed),
             pds=document.pds,
             signing_key=document.signing_key,
             status=await self._status(document),
@@ -73,10 +77,12 @@ class Resolver:
         if method == "web" and ":" not in name:
             host = unquote(name)
             local = self.development and host.partition(":")[0] in ("localhost", "127.0.0.1")
-            return f"{'http' if local else 'https'}://{host}/.well-known/did.json"
+            origin = origin_of(f"{'http' if local else 'https'}://{host}")
+            if origin is not None:
+                return f"{origin}/.well-known/did.json"
         raise BadInput("bad_did", f"the method of {did} is not one we can resolve")
 
-    async def _confirmed(self, document: DidDocument) -> str | None:
+    async def _confirmed(self, document: DidDocument, believed: str | None) -> str | None:
         """The claimed handle if it points back to the DID, else None (shown as handle.invalid)."""
         handle = document.handle
         if handle is None or not is_handle(handle):
@@ -85,6 +91,8 @@ class Resolver:
             return handle if await self.did_of(handle) == document.did else None
         except BadInput:
             return None
+        except Unavailable:
+            return handle if handle == believed else None
 
     async def did_of(self, handle: str) -> str | None:
         """The DID a handle points to, None if to none. Raises `Unavailable` when that cannot be told now."""
@@ -97,9 +105,10 @@ class Resolver:
         answer = await self.client.get(url, params={"handle": handle})
         if answer.status == 400:
             return None
-        match answer.json():
-            case {"did": str(did)} if answer.status == 200 and is_did(did):
-                return did
+        if answer.status == 200:
+            match answer.json():
+                case {"did": str(did)} if is_did(did):
+                    return did
         raise Unavailable(f"the handle resolver answered with status {answer.status}")
 
     async def _ask_dns(self, handle: str) -> str | None:
@@ -107,7 +116,7 @@ class Resolver:
         resolver = dns.asyncresolver.Resolver(configure=self.dns_server is None)
         if self.dns_server:
             resolver.nameservers = [self.dns_server]
-        resolver.lifetime = 5
+        resolver.port, resolver.lifetime = self.dns_port, 5
         try:
             records = await resolver.resolve(f"_atproto.{handle}", "TXT", search=False)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
@@ -120,6 +129,8 @@ class Resolver:
 
     async def _ask_site(self, handle: str) -> str | None:
         answer = await self.client.get(f"https://{handle}/.well-known/atproto-did", max_bytes=4_096)
+        if answer.status >= 500:
+            raise Unavailable(f"{handle} answered with status {answer.status}")
         did = answer.body.decode("ascii", "replace").strip()
         return did if answer.status == 200 and is_did(did) else None
 

@@ -3,12 +3,16 @@
 Liberal in what is around, strict in what we take: a wrong type anywhere is as good as absent.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from forum.errors import BadInput
+
+_is_multibase = re.compile(r"z[1-9A-HJ-NP-Za-km-z]{1,200}").fullmatch  # base58
+_is_host = re.compile(r"[A-Za-z0-9._~-]{1,253}|[0-9A-Fa-f:.]{2,45}").fullmatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +63,7 @@ def _key(did: str, methods: object) -> str | None:
                 "#atproto",
                 f"{did}#atproto",
             ):
-                return key
+                return key if _is_multibase(key) else None
     return None
 
 
@@ -75,7 +79,7 @@ def origin_of(url: str) -> str | None:
     except ValueError:
         return None
     bare = parts.path in ("", "/") and not parts.query and not parts.fragment and parts.username is None
-    if parts.scheme not in ("http", "https") or not parts.hostname or not bare:
+    if parts.scheme not in ("http", "https") or not _is_host(parts.hostname or "") or not bare:
         return None
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"{parts.scheme}://{host}{port}"
