@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
+import h11
 import trio
+import wsproto.utilities
 from trio_websocket import (
     ConnectionClosed,
     ConnectionRejected,
@@ -73,6 +75,8 @@ async def open_frames(url: str) -> AsyncIterator[Frames]:
     except* ConnectionRejected as rejected:
         # The library raises it from the task that reads, not to who waits for the handshake.
         raise _refusal(rejected.exceptions[0]) from rejected
+    except* (h11.ProtocolError, wsproto.utilities.ProtocolError) as broken:
+        raise StreamClosed("the server speaks something else") from broken
     finally:
         await trio.aclose_forcefully(stream)
 

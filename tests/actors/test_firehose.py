@@ -382,6 +382,28 @@ async def test_frozen_server(index: Index, clock: MockClock) -> None:
         assert pair.firehose.last_error == "the other side does not answer pings"
 
 
+GREETINGS = [b"", b"garbage\r\n\r\n", b"\x16\x03\x01", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 101 Now\r\n\r\n"]
+
+
+@pytest.mark.parametrize("greeting", [*GREETINGS, b"HTTP/1.1 503 Busy\r\ncontent-length: 99\r\n\r\n{"])
+async def test_server_of_something_else(index: Index, clock: MockClock, greeting: bytes) -> None:
+    """Whatever answers instead of a stream is left alone for a while, and asked again."""
+    author, server = Author(V2), Server()
+
+    async def handle(peer: trio.SocketStream) -> None:
+        async with peer:
+            await peer.receive_some()
+            await peer.send_all(greeting)
+
+    async with listening(server, handle), following(index, clock, server, author) as pair:
+
+        async def tried() -> bool:
+            return pair.firehose.counters["errors"] > 3
+
+        await pair.until(tried, passing=0.5)
+        await pair.until_row("SELECT array_agg(reason) = '{no_cursor}' FROM gaps")
+
+
 async def test_server_that_is_not_there(index: Index, clock: MockClock) -> None:
     """It is asked again until it is."""
     author = Author(V2)
