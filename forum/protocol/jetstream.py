@@ -45,7 +45,8 @@ def decode(frame: str | bytes, wanted: Wanted, now: int) -> Decoded:
     """Decode one frame."""
     event = read_frame(_decoder, frame)
     at = event.time_us
-    cursor = at if event.cursor is None else event.cursor
+    # Without a number the time is the cursor; one that lies ahead would be resumed at the present, in silence.
+    cursor = min(at, now) if event.cursor is None else event.cursor
     return Decoded(cursor, at, _event_of(event, cursor, wanted, now))
 
 

@@ -237,3 +237,11 @@ def test_what_does_not_name_an_operation(
 def test_time_of_v2(time: str) -> None:
     with pytest.raises(BadInput, match="bad_frame"):
         v2(event_v2(DID, "identity", time=time))
+
+
+def test_time_ahead_is_no_place_to_resume() -> None:
+    """A cursor of the future would be answered with the present: what came between would be lost without a gap."""
+    ahead = NOW + 3_600_000_000
+    frame = f'{{"did":"did:plc:nobody","time_us":{ahead},"kind":"identity"}}'
+    decoded = jetstream.decode(frame, WANTED, NOW)
+    assert (decoded.cursor, decoded.at) == (NOW, ahead)
