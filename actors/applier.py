@@ -30,6 +30,7 @@ from forum.protocol.events import (
 BATCH = 500  # events; between 250 and 1,000 the throughput is the same
 BUSY = 25  # a batch this large says that more is on its way: waiting a moment for it makes fewer, cheaper batches
 LINGER_SECONDS = 0.02
+UNSURE_OF_KEY = ("bad_signature", "bad_key", "no_identity")  # reasons to ask who the account is
 
 log = structlog.get_logger()
 
@@ -152,8 +153,10 @@ async def note_accounts(tx: Connection, events: Sequence[StreamEvent]) -> None:
     """What the stream says of accounts and repositories rather than of records."""
     await stream.follow(tx, [e for e in events if isinstance(e, CommitSeen)])
     await stream.note_syncs(tx, [e for e in events if isinstance(e, SyncSeen)])
-    await ledger.mark_stale(tx, {e.did: e.reason for e in events if isinstance(e, RepoSuspect)})
+    suspects = {e.did: e.reason for e in events if isinstance(e, RepoSuspect)}
+    await ledger.mark_stale(tx, suspects)
     asked = {e.did for e in events if isinstance(e, IdentitySeen | AccountSeen)}
+    asked.update(did for did, reason in suspects.items() if reason in UNSURE_OF_KEY)
     await accounts.ask_again(tx, sorted(asked))
     if asked:
         await changes.notify(tx, changes.Changes(dids=frozenset(asked)))

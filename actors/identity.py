@@ -100,17 +100,37 @@ def _wait_seconds(failures: int) -> float:
 
 
 class Keys:
-    """Signing keys for the firehose, remembered; asked for once at a time per account."""
+    """Signing keys for the firehose: those remembered, else those the index has, else asked for.
 
-    def __init__(self, resolver: Resolver, *, remember: int = 100_000) -> None:
+    A did:web host is not waited for, since whoever writes may name a slow one and so hold up the stream: its commits
+    make the repository stale, until it was fetched and identity has asked for the key in its own time.
+    """
+
+    def __init__(self, resolver: Resolver, database: Database, *, remember: int = 100_000) -> None:
         self._resolver = resolver
+        self._database = database
         self._remember = remember
         self._keys: dict[str, str | None] = {}
 
     async def __call__(self, did: str, *, fresh: bool = False) -> str | None:
-        if fresh or did not in self._keys:
+        """Raises `Unavailable` or `BadInput` where no key can be had now."""
+        if did in self._keys and not fresh:
+            return self._keys[did]
+        is_quick = did.startswith("did:plc:")
+        key = None if fresh and is_quick else await self._stored(did)
+        if key is None or (fresh and key == self._keys.get(did)):
+            if not is_quick:
+                raise Unavailable(f"{did} is asked about in its own time")
             document = await self._resolver.document(did)
-            if len(self._keys) >= self._remember:
-                self._keys.pop(next(iter(self._keys)))  # the oldest: it is asked for again when it posts
-            self._keys[did] = document.signing_key if document else None
-        return self._keys[did]
+            key = document.signing_key if document else None
+        if len(self._keys) >= self._remember:
+            self._keys.pop(next(iter(self._keys)))  # the oldest: it is looked up again when it posts
+        self._keys[did] = key
+        return key
+
+    async def _stored(self, did: str) -> str | None:
+        try:
+            async with self._database.connection() as connection:
+                return await accounts.key_of(connection, did)
+        except DatabaseAway:
+            return None

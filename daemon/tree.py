@@ -5,7 +5,7 @@ pool closes, PostgreSQL stops. Only this module builds things; everything else r
 
     firehose ──inbox──► applier ──┬─► PostgreSQL ──NOTIFY──► notifier ──► identity, backfill
     PDSes ────────────► backfill ─┘
-    (the forum's agent takes its place beside identity)
+    agent ──► the forum account's PDS, for whoever writes as the forum
 """
 
 import os
@@ -19,6 +19,7 @@ from functools import partial
 import structlog
 import trio
 
+from actors.agent import ForumAccount, Login, account_of, run_agent
 from actors.applier import run_applier
 from actors.backfill import Backfill, run_backfill
 from actors.backoff import delays
@@ -31,6 +32,7 @@ from actors.notifier import run_notifier
 from actors.resolver import Resolver
 from actors.server import run_server
 from actors.web_client import open_web_client
+from daemon.forum_login import login_of, resolver_of
 from daemon.pool import Pool, open_pool
 from daemon.postgres import open_postgres
 from daemon.schema import apply_schema
@@ -63,6 +65,8 @@ class House:
     source: Source
     database: Pool
     resolver: Resolver
+    login: Login | None
+    account: ForumAccount
     board: Board
     stop: trio.Event
     identity_bell: WakeUp = field(default_factory=WakeUp)
@@ -77,18 +81,15 @@ async def run_daemon(settings: Settings) -> None:
         open_pool(dsn, size=CONNECTIONS, pulse=board.pulse("pool")) as database,
         open_web_client(development=settings.atbb_development) as client,
     ):
+        login = login_of(settings)
         house = House(
             settings=settings,
             forum_did=settings.forum_did or "",
             source=source_of(settings.firehose_url),
             database=database,
-            resolver=Resolver(
-                client=client,
-                plc_url=settings.plc_url,
-                handle_resolver_url=settings.handle_resolver_url,
-                dns_server=settings.dns_server,
-                development=settings.atbb_development,
-            ),
+            resolver=resolver_of(settings, client),
+            login=login,
+            account=account_of(login),
             board=board,
             stop=trio.Event(),
         )
@@ -121,7 +122,14 @@ async def serve(house: House, *, task_status: trio.TaskStatus[int]) -> None:
         default_role=house.settings.default_member_role,
         public_origin=house.settings.oauth_public_url,
     )
-    app = make_app(house.database, house.board, site, stop=house.stop, pool_figures=lambda: house.database.figures)
+    app = make_app(
+        house.database,
+        house.board,
+        site,
+        account=house.account,
+        stop=house.stop,
+        pool_figures=lambda: house.database.figures,
+    )
     await run_server(
         app,
         host="127.0.0.1",
@@ -142,6 +150,7 @@ async def run_actors(house: House) -> None:
         for name, run in (
             ("notifier", partial(run_notifier, database, partial(ring, house))),
             ("identity", partial(run_identity, house.resolver, database, house.identity_bell)),
+            ("agent", partial(run_agent, house.account, house.login, house.resolver)),
         ):
             pulse = board.pulse(name)
             helpers.start_soon(supervise, pulse, partial(run, pulse=pulse))
@@ -224,7 +233,7 @@ async def read_and_apply(house: House, epoch: int, known: set[str]) -> None:
                 house.board.pulse("firehose", limit_seconds=HANG_SECONDS),
                 forum_did=house.forum_did,
                 known=known,
-                key_of=Keys(house.resolver),
+                key_of=Keys(house.resolver, house.database),
                 max_age=timedelta(hours=house.settings.backfill_cursor_max_age_hours),
             )
         outlet.close()

@@ -19,6 +19,7 @@ UPDATE accounts SET refresh_at = least(refresh_at, now() + random() * make_inter
  WHERE status <> 'deleted'
 """
 PDS_ORIGINS = "SELECT DISTINCT pds FROM accounts WHERE pds IS NOT NULL"
+KEY_OF = "SELECT signing_key FROM accounts WHERE did = $1"
 DUE = """
 SELECT did, refresh_failures, handle, pds FROM accounts WHERE refresh_at <= now() ORDER BY refresh_at LIMIT $1
 """
@@ -61,6 +62,12 @@ class Identity:
 async def known_dids(connection: Connection) -> set[str]:
     """Everyone we ever indexed something of: whose identity and account events concern us."""
     return {row["did"] for row in await connection.fetch(KNOWN)}
+
+
+async def key_of(connection: Connection, did: str) -> str | None:
+    """The signing key as it was when the account was last asked about."""
+    key: str | None = await connection.fetchval(KEY_OF, did)
+    return key
 
 
 async def ask_again(tx: Connection, dids: Sequence[str]) -> None:

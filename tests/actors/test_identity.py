@@ -351,11 +351,35 @@ async def test_wake_up(talk: Index, pulse: Pulse) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_keys() -> None:
-    """Asked for once, and anew when told to."""
+async def test_keys(talk: Index) -> None:
+    """Asked for once, and anew when told to; a gone account has none."""
     async with network() as (site, resolver):
-        keys = Keys(resolver)
+        keys = Keys(resolver, talk.database)
         assert [await keys(ANN), await keys(ANN), await keys(ANN, fresh=True)] == [KEY] * 3
         assert len(site.asked) == 2
         site.answers[f"/{ANN}"] = Reply(410)
         assert await keys(ANN, fresh=True) is None
+
+
+async def test_keys_of_the_index(talk: Index) -> None:
+    """A restart asks nobody: the index has the keys of those it knows."""
+    await talk.do("UPDATE accounts SET signing_key = $2 WHERE did = $1", ANN, KEY)
+    async with network() as (site, resolver):
+        assert await Keys(resolver, talk.database)(ANN) == KEY
+        assert site.asked == []
+
+
+async def test_keys_of_did_web_are_not_waited_for(talk: Index) -> None:
+    """A host that anyone may name cannot hold up the stream; what identity found out later is used."""
+    web = "did:web:slow.example"
+    async with network() as (site, resolver):
+        keys = Keys(resolver, talk.database)
+        with pytest.raises(Unavailable):
+            await keys(web)
+        await talk.do("INSERT INTO accounts (did, signing_key) VALUES ($1, $2)", web, KEY)
+        assert await keys(web) == KEY
+        with pytest.raises(Unavailable):
+            await keys(web, fresh=True)  # the commit does not fit the key we have: only asking again can tell
+        await talk.do("UPDATE accounts SET signing_key = $2 WHERE did = $1", web, "zNewer")
+        assert await keys(web, fresh=True) == "zNewer"
+        assert site.asked == []
