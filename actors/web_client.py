@@ -109,7 +109,7 @@ class Answer:
 
 
 class WebClient:
-    """GET with bounds."""
+    """GET, and POST of JSON, with bounds."""
 
     def __init__(self, client: httpx.AsyncClient, *, allow_http: bool) -> None:
         self._client = client
@@ -119,11 +119,34 @@ class WebClient:
         self, url: str, *, params: Mapping[str, str] | None = None, max_bytes: int = MAX_ANSWER_BYTES
     ) -> Answer:
         """Raises `Unavailable` when the host does not answer in time, `BadInput` when the answer is too large."""
+        return await self._ask("GET", url, max_bytes, params=params)
+
+    async def post(
+        self, url: str, body: object, *, token: str | None = None, max_bytes: int = MAX_ANSWER_BYTES
+    ) -> Answer:
+        """Send a body, None for an empty one, as whom the token stands for. Raises as above."""
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        content = b""
+        if body is not None:
+            content, headers["content-type"] = msgspec.json.encode(body), "application/json"
+        return await self._ask("POST", url, max_bytes, content=content, headers=headers)
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        max_bytes: int,
+        *,
+        params: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         if not self._allow_http and not url.startswith("https://"):
             raise BadInput("not_https", f"{url} is not https")
+        sent = self._client.stream(method, url, params=params, content=content, headers=headers)
         try:
             with trio.fail_after(SECONDS):
-                async with self._client.stream("GET", url, params=params) as response:
+                async with sent as response:
                     return Answer(response.status_code, await _read(response, max_bytes), response.headers)
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, trio.TooSlowError) as error:  # UnicodeError: bad IDNA
             raise Unavailable(f"{url} does not answer: {type(error).__name__} {error}") from error

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from forum.database import Connection
+from forum.database import Connection, Row
 
 PREFIX = "space.atbb.permission."
 MANAGE_FORUM = f"{PREFIX}manageForum"
@@ -69,12 +69,26 @@ BUILT_IN: Mapping[str, Rights] = MappingProxyType(
 
 async def rights_of(connection: Connection, did: str, *, forum_did: str, default_role: str) -> Rights:
     """An account's rights right now. Who is banned has none; the forum's own account always has all."""
+    rights, is_banned = await _asked(connection, did, forum_did, default_role)
+    return NO_RIGHTS if is_banned else rights
+
+
+async def rank_of(connection: Connection, did: str, *, forum_did: str, default_role: str) -> int:
+    """The priority of an account's role. A ban takes the rights and not the rank, or the weaker could act on it."""
+    rights, _ = await _asked(connection, did, forum_did, default_role)
+    return rights.priority
+
+
+async def _asked(connection: Connection, did: str, forum_did: str, default_role: str) -> tuple[Rights, bool]:
+    """What an account's role gives, and whether it is banned."""
     if did == forum_did:
-        return FORUM_RIGHTS
+        return FORUM_RIGHTS, False
     row = await connection.fetchrow(RIGHTS, did, default_role)
     assert row is not None
-    if row["banned"]:
-        return NO_RIGHTS
+    return _rights(row, default_role), row["banned"]
+
+
+def _rights(row: Row, default_role: str) -> Rights:
     if not row["has_roles"]:
         return BUILT_IN.get(default_role, NO_RIGHTS)
     if row["uri"] is None:

@@ -10,6 +10,7 @@ from hypercorn.typing import ASGIFramework
 from quart import Response, request
 from quart_trio import QuartTrio
 
+from actors.agent import ForumAccount, account_of
 from actors.health import Board
 from forum.database import Database
 from web.admin import add_admin
@@ -18,9 +19,11 @@ from web.auth import add_auth
 from web.cover import finish_responses, log_requests, refuse_oddities
 from web.errors import add_errors
 from web.health import add_health
+from web.members import add_members
 from web.metrics import PoolFigures
 from web.origin import add_origin_check
 from web.site import Site
+from web.structure import add_structure
 
 LONGEST_BODY = 256 * 1024  # a record may not be longer either
 BODY_SECONDS = 30
@@ -41,16 +44,26 @@ def make_app(
     board: Board,
     site: Site,
     *,
+    account: ForumAccount | None = None,
     stop: trio.Event | None = None,
     pool_figures: Callable[[], PoolFigures] | None = None,
 ) -> ASGIFramework:
-    """Everything that answers requests, ready to be served; what streams without end ends with `stop`."""
-    app = make_inner_app(database, board, site, trio.Event() if stop is None else stop, pool_figures)
+    """Everything that answers requests, ready to be served; what streams without end ends with `stop`.
+
+    Without the forum's account the forum can only be read.
+    """
+    stop = trio.Event() if stop is None else stop
+    app = make_inner_app(database, board, site, account or account_of(None), stop, pool_figures)
     return log_requests(refuse_oddities(finish_responses(app)))
 
 
 def make_inner_app(
-    database: Database, board: Board, site: Site, stop: trio.Event, pool_figures: Callable[[], PoolFigures] | None
+    database: Database,
+    board: Board,
+    site: Site,
+    account: ForumAccount,
+    stop: trio.Event,
+    pool_figures: Callable[[], PoolFigures] | None,
 ) -> QuartTrio:
     """The app without its covers."""
     app = QuartTrio("web", static_folder=None)
@@ -58,10 +71,12 @@ def make_inner_app(
     app.after_request(add_headers)
     add_errors(app)
     add_origin_check(app, site)
-    add_health(app, database, board, pool_figures)
+    add_health(app, database, board, account, pool_figures)
     add_api(app, database, site)
     add_auth(app, database)
     add_admin(app, database, site, stop)
+    add_structure(app, database, site, account)
+    add_members(app, database, site, account)
     return app
 
 

@@ -8,7 +8,10 @@ import structlog
 from quart import Quart, Response, request
 from werkzeug.exceptions import HTTPException
 
-from forum.errors import BadInput, Unavailable
+from actors.agent import ReadOnly
+from actors.pds_client import Refused
+from forum.database import DatabaseAway
+from forum.errors import BadInput
 from web.answers import refusal
 
 log = structlog.get_logger(__name__)
@@ -18,7 +21,9 @@ def add_errors(app: Quart) -> None:
     """Have the app answer errors as JSON."""
     app.register_error_handler(HTTPException, refused)
     app.register_error_handler(BadInput, bad_input)
-    app.register_error_handler(Unavailable, unavailable)
+    app.register_error_handler(DatabaseAway, unavailable)
+    app.register_error_handler(ReadOnly, read_only)
+    app.register_error_handler(Refused, refused_elsewhere)
     app.register_error_handler(Exception, failed)
 
 
@@ -37,9 +42,21 @@ async def bad_input(error: BadInput) -> Response:
     return refusal("The request holds something that cannot be taken.", status=400)
 
 
-async def unavailable(error: Unavailable) -> Response:
+async def unavailable(error: DatabaseAway) -> Response:
     log.warning("request_unavailable", path=request.path, error=str(error))
     return refusal("The forum cannot reach its database right now; please try again.", status=503)
+
+
+async def read_only(error: ReadOnly) -> Response:
+    return refusal(str(error), status=503)
+
+
+async def refused_elsewhere(error: Refused) -> Response:
+    """What the forum's server would not do. InvalidSwap: the record is no longer the one we looked at."""
+    if error.name == "InvalidSwap":
+        return refusal("Somebody else has changed it meanwhile; please look again.", status=409)
+    log.error("write_refused", path=request.path, reason=error.name)
+    return refusal("The forum's server refused the change.", status=500)
 
 
 async def failed(error: Exception) -> Response:

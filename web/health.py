@@ -1,7 +1,7 @@
 """How the process is: for people and monitors (`/api/health`), for whoever restarts or routes to it, for Prometheus.
 
-Told from the health board and one short question to the database. Anyone may ask, so nothing here names an account, a
-host or an error's words.
+Told from the health board, the forum's agent and one short question to the database. Anyone may ask, so nothing here
+names an account, a host or an error's words.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,6 +14,7 @@ import trio
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from quart import Quart, Response
 
+from actors.agent import AgentState, ForumAccount
 from actors.health import Board, Pulse
 from forum.database import Database
 from forum.errors import Unavailable
@@ -36,10 +37,16 @@ class DatabaseState:
     lag: Lag | None
 
 
-def add_health(app: Quart, database: Database, board: Board, pool_figures: Callable[[], PoolFigures] | None) -> None:
+def add_health(
+    app: Quart,
+    database: Database,
+    board: Board,
+    account: ForumAccount,
+    pool_figures: Callable[[], PoolFigures] | None,
+) -> None:
     """Hang the handlers into the app, each with what it needs."""
     handlers: dict[str, Callable[..., Awaitable[Response]]] = {
-        "/api/health": partial(show_health, database, board),
+        "/api/health": partial(show_health, database, board, account),
         "/healthz": show_alive,
         "/readyz": partial(show_ready, database),
         "/metrics": partial(show_metrics, database, board, pool_figures),
@@ -48,9 +55,9 @@ def add_health(app: Quart, database: Database, board: Board, pool_figures: Calla
         app.add_url_rule(rule, endpoint=rule, view_func=handler)
 
 
-async def show_health(database: Database, board: Board) -> Response:
+async def show_health(database: Database, board: Board, account: ForumAccount) -> Response:
     """The state of every part; always 200, for the answer itself has come."""
-    return answer(health_shape(await ask(database), board, datetime.now(UTC)))
+    return answer(health_shape(await ask(database), board, account.state, datetime.now(UTC)))
 
 
 async def show_alive() -> Response:
@@ -92,9 +99,9 @@ async def ask(database: Database) -> DatabaseState:
     return DatabaseState(latency_seconds=trio.current_time() - began, lag=answered)
 
 
-def health_shape(database: DatabaseState, board: Board, now: datetime) -> dict[str, JSON]:
+def health_shape(database: DatabaseState, board: Board, state: AgentState, now: datetime) -> dict[str, JSON]:
     firehose = firehose_shape(next((pulse for pulse in board if pulse.name == FIREHOSE), None))
-    agent = agent_shape()
+    agent = agent_shape(state)
     up = database.lag is not None and firehose["connected"]
     healthy = up and agent["authenticated"]
     shape: dict[str, JSON] = {
@@ -123,9 +130,16 @@ def firehose_shape(pulse: Pulse | None) -> dict[str, JSON]:
     return shape
 
 
-def agent_shape() -> dict[str, JSON]:
-    """This daemon reads; it holds no session of the forum's account."""
-    return {"status": "unavailable", "authenticated": False}
+def agent_shape(state: AgentState) -> dict[str, JSON]:
+    """Whether the forum's account is signed in; the agent's own words, which name nobody."""
+    shape: dict[str, JSON] = {"status": state.status, "authenticated": state.status == "authenticated"}
+    if state.last_attempt is not None:
+        shape |= {"last_auth_attempt": written(state.last_attempt), "retry_count": state.retry_count}
+    if state.next_retry_at is not None:
+        shape["next_retry_at"] = written(state.next_retry_at)
+    if state.error is not None:
+        shape["error"] = state.error
+    return shape
 
 
 def actor_shape(pulse: Pulse) -> dict[str, JSON]:

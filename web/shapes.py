@@ -8,8 +8,10 @@ from forum.reads.accounts import Author
 from forum.reads.boards import Board, LastPost
 from forum.reads.categories import Category
 from forum.reads.forum import Forum
+from forum.reads.members import Member, MemberList
 from forum.reads.pages import Reply, TopicPage
 from forum.reads.place import Place
+from forum.reads.roles import Role
 from forum.reads.topics import Topic, TopicList
 from forum.records.names import POST
 from web.answers import JSON, written
@@ -142,6 +144,37 @@ def job_error_shape(error: JobError) -> Shape:
         "collection": error.collection,
         "errorMessage": error.error_message,
         "createdAt": written(error.created_at),
+    }
+
+
+def role_shape(role: Role) -> Shape:
+    return {
+        "id": str(role.id),
+        "uri": role.uri,
+        "name": role.name,
+        "description": role.description,
+        "permissions": list(role.permissions),
+        "priority": role.priority,
+    }
+
+
+def member_list_shape(page: MemberList, part: Slice) -> Shape:
+    return {
+        "members": [member_shape(member) for member in page.members],
+        "total": page.total,
+        "limit": part.limit,
+        "offset": part.offset,
+        **_cursor(page.next),
+    }
+
+
+def member_shape(member: Member) -> Shape:
+    return {
+        "did": member.did,
+        "handle": member.handle,
+        "role": member.role,
+        "roleUri": member.role_uri,
+        "joinedAt": written(member.joined_at),
     }
 
 

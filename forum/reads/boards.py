@@ -47,6 +47,18 @@ SELECT b.id, b.uri, b.name, b.description, b.slug, b.sort_order,
  ORDER BY c.sort_order, c.uri, b.sort_order, b.uri
 """
 
+HAS_BOARDS = "SELECT EXISTS (SELECT FROM boards WHERE category_uri = $1)"
+
+# Hidden posts and those of banned authors count, for they can come back; what is left is a tombstone nobody answered.
+# Shown topics are found by their index; a board without any is walked through, before it is removed.
+HAS_POSTS = """
+SELECT EXISTS (SELECT FROM topics WHERE board_uri = $1 AND shown)
+    OR EXISTS (SELECT FROM posts p
+                WHERE p.board_uri = $1
+                  AND (p.deleted_at IS NULL
+                       OR EXISTS (SELECT FROM posts r WHERE r.root_uri = p.uri AND r.deleted_at IS NULL)))
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastPost:
@@ -87,6 +99,16 @@ async def boards_of(connection: Connection, category_uri: str) -> tuple[Board, .
 async def board_by_id(connection: Connection, board_id: int) -> Board | None:
     row = await connection.fetchrow(BOARDS, board_id, None)
     return None if row is None else _board(row)
+
+
+async def has_boards(connection: Connection, category_uri: str) -> bool:
+    """Whether any board stands in the category."""
+    return bool(await connection.fetchval(HAS_BOARDS, category_uri))
+
+
+async def has_posts(connection: Connection, board_uri: str) -> bool:
+    """Whether there is anything on the board that can be seen, or can be again."""
+    return bool(await connection.fetchval(HAS_POSTS, board_uri))
 
 
 def _board(row: Row) -> Board:

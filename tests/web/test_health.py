@@ -60,7 +60,11 @@ async def test_health(client: httpx.AsyncClient, board: Board, rows: Rows) -> No
         "services": {
             "database": {"status": "up"},
             "firehose": {"status": "up", "connected": True, "last_event_at": "2026-01-01T12:00:00.000Z"},
-            "forumAgent": {"status": "unavailable", "authenticated": False},
+            "forumAgent": {
+                "status": "unavailable",
+                "authenticated": False,
+                "error": "No password of the forum's account is set.",
+            },
         },
         "actors": [
             {

@@ -1,0 +1,61 @@
+"""Records of the forum's own repository, as we write them: with their types, a date, and nothing that says nothing.
+
+What others put into a record we edit stays in it. Everything here has passed `check_record`.
+"""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from forum.protocol.events import RecordOp
+from forum.records import check_record
+from forum.records.names import BOARD, CATEGORY, FORUM, GRANT, ROLE
+from forum.records.syntax import tid_of
+
+Fields = Mapping[str, Any]  # Any: JSON
+
+
+def forum_record(fields: Fields) -> Fields:
+    return checked(FORUM, {"createdAt": now(), **fields}, rkey="self")
+
+
+def category_record(fields: Fields) -> Fields:
+    """A new one, or one with all its fields."""
+    return checked(CATEGORY, {"createdAt": now(), **fields})
+
+
+def board_record(fields: Fields, *, category: RecordOp | None = None) -> Fields:
+    """A new one, or one with all its fields; in `category` if that is given, else where the fields say."""
+    place = {} if category is None else {"category": {"$type": f"{BOARD}#categoryRef", "category": ref_of(category)}}
+    return checked(BOARD, {"createdAt": now(), **fields, **place})
+
+
+def role_record(name: str, *, permissions: frozenset[str], priority: int) -> Fields:
+    fields = {"name": name, "permissions": sorted(permissions), "priority": priority, "createdAt": now()}
+    return checked(ROLE, fields)
+
+
+def grant_record(subject: str, role: RecordOp, *, by: str) -> Fields:
+    given = {"$type": f"{GRANT}#roleRef", "role": ref_of(role)}
+    return checked(GRANT, {"subject": subject, "role": given, "createdBy": by, "createdAt": now()})
+
+
+def ref_of(op: RecordOp) -> Fields:
+    """A strongRef to a record that is there."""
+    return {"uri": op.uri, "cid": op.cid}
+
+
+def checked(collection: str, fields: Fields, *, rkey: str | None = None) -> Fields:
+    """The record of these fields, those that are None left out. Raises `BadInput`, whose words name the field.
+
+    Where the server will choose the key, one of the kind it chooses stands for it.
+    """
+    said = {name: value for name, value in fields.items() if value is not None}
+    record = {"$type": collection, **said}
+    check_record(collection, rkey or tid_of(time.time_ns() // 1000, 0), record)
+    return record
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

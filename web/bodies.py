@@ -1,0 +1,50 @@
+"""What a request brings in its body: one JSON object, whose faults are answered with 400 and a word on them."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from quart import request
+from werkzeug.exceptions import BadRequest
+
+from forum.errors import BadInput
+
+Body = Mapping[str, Any]  # Any: JSON
+
+
+async def asked_object() -> Body:
+    """The body, whatever type its header says it is."""
+    try:
+        body = msgspec.json.decode(await request.get_data())
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("The body must be JSON.") from error
+    if not isinstance(body, dict):
+        raise BadRequest("The body must be a JSON object.")
+    return body
+
+
+def asked_text(body: Body, name: str) -> str:
+    """A field that must be there and say something."""
+    value = body.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise BadRequest(f"{name} is missing, or is not text.")
+    return value.strip()
+
+
+def asked_fields(body: Body, *names: str) -> dict[str, Any]:  # Any: JSON
+    """Those of the fields that are there, without blanks around texts. None, or an empty text, takes a field away."""
+    return {name: _trimmed(body[name]) for name in names if name in body}
+
+
+def _trimmed(value: object) -> object:
+    return (value.strip() or None) if isinstance(value, str) else value
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Answer with 400 what the block finds wrong with a record, in its words."""
+    try:
+        yield
+    except BadInput as bad:
+        raise BadRequest(f"This cannot be written: {str(bad).removeprefix(f'{bad.reason}: ')}.") from bad
