@@ -1,30 +1,22 @@
-"""The command line: `atbb serve`, `atbb backfill`, `atbb session`, `atbb config`, `atbb schema`.
+"""The command line: `atbb serve`, `backfill`, `session`, `config`, `schema`, and what forum_commands.py adds.
 
 It reads the settings and calls one function; what goes wrong with a setting is one sentence and exit status 78.
 """
 
 import sys
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import get_args
 
 import click
 import trio
 
-from daemon.errors import EXIT_CONFIG, SettingsError
+from daemon.exits import or_exit
+from daemon.forum_commands import board, category, did_value, init, role
 from daemon.logs import configure_logs
-from daemon.setting_values import check_did
 from daemon.settings import Settings, check_serving, load_settings, shown
 from forum import jobs
-from forum.database import DatabaseAway
-from forum.errors import Unavailable
-
-T = TypeVar("T")
-
-EXIT_UNAVAILABLE = 69  # EX_UNAVAILABLE of sysexits.h
-EXIT_INTERRUPTED = 130  # as shells say it of Ctrl-C
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -82,21 +74,13 @@ def backfill(config: Path | None, force: str | None, follow: bool) -> None:
     sys.exit(or_exit(partial(trio.run, partial(run_backfill, settings, force=force, follow=follow))))
 
 
-def did_option(_context: click.Context, _option: click.Parameter, value: str) -> str:
-    """The option's value, if it is a DID."""
-    try:
-        return check_did(value)
-    except ValueError as error:
-        raise click.BadParameter("It must be a DID such as did:plc:… or did:web:….") from error
-
-
 @main.group()
 def session() -> None:
     """Sign accounts in from this shell, for scripts."""
 
 
 @session.command("create")
-@click.option("--did", required=True, callback=did_option, help="The account, by its DID.")
+@click.option("--did", required=True, callback=did_value, help="The account, by its DID.")
 @click.option("--days", type=click.IntRange(1, 365), help="How long it lasts unused. Default: SESSION_TTL_DAYS.")
 @click.pass_obj
 def create_session(config: Path | None, did: str, days: int | None) -> None:
@@ -175,25 +159,5 @@ def config_lines(settings: Settings) -> list[str]:
     return [f"{name:<{widths[0]}}  {value:<{widths[1]}}  {origin}" for name, value, origin in rows]
 
 
-def or_exit(action: Callable[[], T]) -> T:
-    """Do it; when a setting is wrong or the world is away, say so in one sentence and leave."""
-    try:
-        return action()
-    except* SettingsError as wrong:
-        click.echo(f"atbb: {first_leaf(wrong)}", err=True)
-        sys.exit(EXIT_CONFIG)
-    except* DatabaseAway as away:
-        click.echo(f"atbb: The database cannot be reached. {first_leaf(away)}", err=True)
-        sys.exit(EXIT_UNAVAILABLE)
-    except* Unavailable as away:
-        click.echo(f"atbb: {first_leaf(away)}", err=True)
-        sys.exit(EXIT_UNAVAILABLE)
-    except* KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
-
-
-def first_leaf(error: BaseException) -> BaseException:
-    """The error itself, out of the groups that nurseries make."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+for command in (init, category, board, role):
+    main.add_command(command)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from forum.own_writes import OwnWrite
 from forum.protocol.events import RecordOp
 from forum.records import check_record
 from forum.records.names import BOARD, CATEGORY, FORUM, GRANT, ROLE
@@ -25,7 +26,7 @@ def category_record(fields: Fields) -> Fields:
     return checked(CATEGORY, {"createdAt": now(), **fields})
 
 
-def board_record(fields: Fields, *, category: RecordOp | None = None) -> Fields:
+def board_record(fields: Fields, *, category: RecordOp | OwnWrite | None = None) -> Fields:
     """A new one, or one with all its fields; in `category` if that is given, else where the fields say."""
     place = {} if category is None else {"category": {"$type": f"{BOARD}#categoryRef", "category": ref_of(category)}}
     return checked(BOARD, {"createdAt": now(), **fields, **place})
@@ -36,12 +37,12 @@ def role_record(name: str, *, permissions: frozenset[str], priority: int) -> Fie
     return checked(ROLE, fields)
 
 
-def grant_record(subject: str, role: RecordOp, *, by: str) -> Fields:
+def grant_record(subject: str, role: RecordOp | OwnWrite, *, by: str) -> Fields:
     given = {"$type": f"{GRANT}#roleRef", "role": ref_of(role)}
     return checked(GRANT, {"subject": subject, "role": given, "createdBy": by, "createdAt": now()})
 
 
-def ref_of(op: RecordOp) -> Fields:
+def ref_of(op: RecordOp | OwnWrite) -> Fields:
     """A strongRef to a record that is there."""
     return {"uri": op.uri, "cid": op.cid}
 
