@@ -5,7 +5,7 @@ to go on with. Repositories inside a job are visited side by side, within the li
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -27,6 +27,7 @@ from forum.errors import BadInput, Unavailable
 LOOK_SECONDS = 5.0  # how long a lost wake-up can go unnoticed
 CANCEL_LOOK_SECONDS = 1.0
 IDLE_SECONDS = 0.2  # between looks at a plan whose rest waits for hosts
+AHEAD = 100  # repositories looked at together: a look costs about as much as a visit
 WORKERS_FOR_OTHERS = 2  # than the host that has the most of them
 
 log = structlog.get_logger()
@@ -176,46 +177,67 @@ async def _home(manager: Backfill) -> list[str]:
 
 async def _follow_plan(manager: Backfill, job: jobs.Job, hosts: Hosts, visitor: Visitor) -> None:
     """Visit what is planned, so many at a time, until nothing is left."""
-    under_way: dict[str, str | None] = {}
+    crowd = Crowd(hosts, most=max(manager.concurrency - WORKERS_FOR_OTHERS, 1))
     send, receive = trio.open_memory_channel[jobs.RepoDue](0)
 
     async def work() -> None:
         async for repo in receive:
             await _wait_for_stream(manager)
             await visitor.visit(repo)
-            del under_way[repo.did]
-            manager.pulse.beat(inbox_depth=len(under_way))
+            crowd.leave(repo)
+            manager.pulse.beat(inbox_depth=len(crowd.under_way))
 
     async with trio.open_nursery() as workers:
         for _ in range(manager.concurrency):
             workers.start_soon(work)
         async with send:
-            while (due := await _next_repos(manager, job, hosts, under_way)) is not None:
-                for repo in due:
-                    under_way[repo.did] = repo.pds
+            while (ahead := await _look_ahead(manager, job, crowd)) is not None:
+                while repo := await crowd.next_of(ahead):
                     await send.send(repo)
-                if not due:
-                    await trio.sleep(IDLE_SECONDS)
 
 
-async def _next_repos(
-    manager: Backfill, job: jobs.Job, hosts: Hosts, under_way: Mapping[str, str | None]
-) -> list[jobs.RepoDue] | None:
-    """Whose turn it is; None when all are done. One slow host never gets all workers."""
-    crowd = Counter(under_way.values())
-    most = max(manager.concurrency - WORKERS_FOR_OTHERS, 1)
+async def _look_ahead(manager: Backfill, job: jobs.Job, crowd: "Crowd") -> list[jobs.RepoDue] | None:
+    """Whose turn it is next; None when all are done."""
     async with manager.database.connection() as connection:
-        if not under_way and not await jobs.count_left(connection, job.id):
+        if not crowd.under_way and not await jobs.count_left(connection, job.id):
             return None
-        due = await jobs.next_repos(
-            connection, job.id, but_not=sorted(under_way), not_on=hosts.parked, limit=manager.concurrency
+        return await jobs.next_repos(
+            connection, job.id, but_not=sorted(crowd.under_way), not_on=crowd.full_hosts, limit=AHEAD
         )
-    chosen = []
-    for repo in due:
-        crowd[repo.pds] += 1
-        if repo.pds is None or crowd[repo.pds] <= most:
-            chosen.append(repo)
-    return chosen
+
+
+class Crowd:
+    """Who is being visited. One slow host never gets all workers: `most` of its repositories are visited at a time."""
+
+    def __init__(self, hosts: Hosts, *, most: int) -> None:
+        self._hosts, self._most = hosts, most
+        self._left = WakeUp()
+        self.under_way: dict[str, str | None] = {}
+
+    @property
+    def full_hosts(self) -> list[str]:
+        """The hosts of which no more is wanted now, also those to be left alone."""
+        counted = Counter(self.under_way.values())
+        full = (host for host, count in counted.items() if host is not None and count >= self._most)
+        return sorted({*full, *self._hosts.parked})
+
+    async def next_of(self, ahead: list[jobs.RepoDue]) -> jobs.RepoDue | None:
+        """Take the first that may be visited; None when there is none left, or for a while nobody makes room."""
+        with trio.move_on_after(IDLE_SECONDS):
+            while ahead:
+                full = self.full_hosts
+                for place, repo in enumerate(ahead):
+                    if repo.pds not in full:
+                        self.under_way[repo.did] = repo.pds
+                        return ahead.pop(place)
+                await self._left.wait(IDLE_SECONDS)
+            await self._left.wait(IDLE_SECONDS)
+        return None
+
+    def leave(self, repo: jobs.RepoDue) -> None:
+        """The visit is over."""
+        del self.under_way[repo.did]
+        self._left.ring()
 
 
 async def _wait_for_stream(manager: Backfill) -> None:
