@@ -3,7 +3,7 @@
 The one task that writes during a backfill. A piece that PostgreSQL refuses fails alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -17,9 +17,9 @@ PIECES_AT_ONCE = 16
 
 
 class Finished(Protocol):
-    """Where it is noted, in the same transaction, that a repository is in."""
+    """Where it is noted, in the same transaction, that repositories are in."""
 
-    async def finished(self, tx: Connection, did: str, records: int) -> None: ...
+    async def finished(self, tx: Connection, records: Mapping[str, int]) -> None: ...
 
 
 @dataclass(slots=True)
@@ -84,19 +84,18 @@ class Tally:
                 await self.store([delivery])
 
     async def _transaction(self, pieces: Sequence[Piece]) -> None:
-        marks, records = dict(self._marks), dict(self._records)
+        begun = [piece.snapshot for piece in pieces if piece.is_first]
+        ended = [piece.snapshot for piece in pieces if piece.is_last]
+        records = self._records | {one.did: 0 for one in begun}
         async with self._database.transaction() as tx:
             await ledger.take_lock(tx)
-            for piece in pieces:
-                if piece.is_first:
-                    marks[piece.did] = await ledger.begin_snapshot(tx, piece.did, piece.collections, piece.rev)
-                    records[piece.did] = 0
+            marks = self._marks | await ledger.begin_snapshots(tx, begun)
             pages = [page for piece in pieces for page in piece.pages]
             applied = await ledger.apply_pages(tx, pages, forum_did=self._forum_did)
             for piece in pieces:
-                records[piece.did] += piece.records
-                if piece.is_last:
-                    await ledger.finish_snapshot(tx, piece.did, piece.rev, mark=marks.pop(piece.did))
-                    await self._book.finished(tx, piece.did, records.pop(piece.did))
+                records[piece.snapshot.did] += piece.records
+            await ledger.finish_snapshots(tx, [(one, marks.pop(one.did)) for one in ended])
+            if ended:
+                await self._book.finished(tx, {one.did: records.pop(one.did) for one in ended})
             await changes.notify(tx, applied.changes)
         self._marks, self._records = marks, records

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from actors.hosts import Hosts
 from actors.web_client import TooLarge
 from forum.errors import BadInput
-from forum.ledger import Page
+from forum.ledger import Page, Snapshot
 from forum.protocol.listing import PAGE, read_latest_commit, read_records
 from forum.records.names import FORUM_COLLECTIONS, MEMBER_COLLECTIONS
 
@@ -22,11 +22,9 @@ PAGE_BYTES = 12_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """Part of a snapshot. The first raises the floors of `collections`; the last ends it."""
+    """Part of a snapshot. The first raises the floors; the last ends it."""
 
-    did: str
-    rev: str
-    collections: tuple[str, ...]
+    snapshot: Snapshot
     pages: tuple[Page, ...]
     is_first: bool
     is_last: bool
@@ -39,8 +37,8 @@ class Piece:
 class Pieces:
     """Gathers the pages of one repository until they are worth a transaction."""
 
-    def __init__(self, did: str, rev: str, collections: tuple[str, ...], commit: "Commit") -> None:
-        self.did, self.rev, self.collections = did, rev, collections
+    def __init__(self, snapshot: Snapshot, commit: "Commit") -> None:
+        self.snapshot = snapshot
         self._commit = commit
         self._pages: list[Page] = []
         self._is_first = True
@@ -52,14 +50,8 @@ class Pieces:
 
     async def hand_over(self, *, is_last: bool) -> None:
         """Commit what is gathered."""
-        piece = Piece(
-            did=self.did,
-            rev=self.rev,
-            collections=self.collections,
-            pages=tuple(self._pages),
-            is_first=self._is_first,
-            is_last=is_last,
-        )
+        pages = tuple(self._pages)
+        piece = Piece(snapshot=self.snapshot, pages=pages, is_first=self._is_first, is_last=is_last)
         self._pages, self._is_first = [], False
         await self._commit(piece)
 
@@ -91,9 +83,10 @@ async def take_snapshot(
     rev = read_latest_commit(answer, time.time_ns() // 1_000)
     if rev == synced_rev:
         return None
-    pieces = Pieces(did, rev, collections_of(did, forum_did), commit)
+    snapshot = Snapshot(did=did, rev=rev, collections=collections_of(did, forum_did))
+    pieces = Pieces(snapshot, commit)
     records = 0
-    for collection in pieces.collections:
+    for collection in snapshot.collections:
         records += await _take_collection(hosts, pds, pieces, collection)
     await pieces.hand_over(is_last=True)
     return records
@@ -103,7 +96,7 @@ async def _take_collection(hosts: Hosts, pds: str, pieces: Pieces, collection: s
     high, count = None, 0
     cursor: str | None = ""
     while cursor is not None:
-        page, cursor = await _page(hosts, pds, pieces.did, collection, pieces.rev, high, cursor)
+        page, cursor = await _page(hosts, pds, pieces.snapshot, collection, high, cursor)
         high, count = page.low, count + len(page.ops)
         if count > MOST_RECORDS:
             raise BadCollection(collection, BadInput("endless", f"more than {MOST_RECORDS} records"))
@@ -112,10 +105,10 @@ async def _take_collection(hosts: Hosts, pds: str, pieces: Pieces, collection: s
 
 
 async def _page(
-    hosts: Hosts, pds: str, did: str, collection: str, rev: str, high: str | None, cursor: str
+    hosts: Hosts, pds: str, snapshot: Snapshot, collection: str, high: str | None, cursor: str
 ) -> tuple[Page, str | None]:
     """The page below `high`, and where the next begins; pages of fewer records when they are too large."""
-    limit = PAGE
+    did, rev, limit = snapshot.did, snapshot.rev, PAGE
     while True:
         params = {"repo": did, "collection": collection, "limit": str(limit)}
         if cursor:

@@ -4,6 +4,7 @@ The same for the repositories of a job and for stale ones between jobs; they dif
 never fails a job: what goes wrong with a repository is an entry in the book, and the repository stays stale.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,8 +29,8 @@ log = structlog.get_logger()
 class Book(Protocol):
     """What is kept of visits. Each entry is one transaction, but `finished` is part of the last page's."""
 
-    async def finished(self, tx: Connection, did: str, records: int) -> None:
-        """The repository is in."""
+    async def finished(self, tx: Connection, records: Mapping[str, int]) -> None:
+        """These repositories are in, with so many records each."""
         ...
 
     async def unmoved(self, did: str) -> None:
@@ -56,12 +57,12 @@ class JobBook:
     database: Database
     job_id: int
 
-    async def finished(self, tx: Connection, did: str, records: int) -> None:
-        await jobs.repo_done(tx, self.job_id, did, records=records)
+    async def finished(self, tx: Connection, records: Mapping[str, int]) -> None:
+        await jobs.repos_done(tx, self.job_id, sorted(records), records=sum(records.values()))
 
     async def unmoved(self, did: str) -> None:
         async with self.database.transaction() as tx:
-            await jobs.repo_done(tx, self.job_id, did, records=0)
+            await jobs.repos_done(tx, self.job_id, [did], records=0)
 
     async def later(self, due: jobs.RepoDue, reason: str, *, seconds: float) -> None:
         async with self.database.transaction() as tx:
@@ -75,13 +76,13 @@ class JobBook:
                 return
             await jobs.add_error(tx, self.job_id, due.did, collection, reason)
             await ledger.mark_stale(tx, {due.did: "fetch_failed"})
-            await jobs.repo_done(tx, self.job_id, due.did, records=0)
+            await jobs.repos_done(tx, self.job_id, [due.did], records=0)
 
     async def gone(self, did: str, reason: str) -> None:
         async with self.database.transaction() as tx:
             await jobs.add_error(tx, self.job_id, did, None, reason)
             await jobs.leave(tx, did)
-            await jobs.repo_done(tx, self.job_id, did, records=0)
+            await jobs.repos_done(tx, self.job_id, [did], records=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,7 @@ class MendBook:
 
     database: Database
 
-    async def finished(self, tx: Connection, did: str, records: int) -> None:
+    async def finished(self, tx: Connection, records: Mapping[str, int]) -> None:
         return None  # the snapshot's own end says so
 
     async def unmoved(self, did: str) -> None:

@@ -56,7 +56,9 @@ SELECT r.did, r.tries, a.pds, p.synced_rev
 """
 LEFT = "SELECT count(*) FROM backfill_repos WHERE backfill_id = $1 AND NOT is_done"
 DONE = """
-WITH done AS (UPDATE backfill_repos SET is_done = true WHERE backfill_id = $1 AND did = $2 AND NOT is_done RETURNING 1)
+WITH done AS (
+    UPDATE backfill_repos SET is_done = true
+     WHERE backfill_id = $1 AND did = ANY ($2::text[]) AND NOT is_done RETURNING 1)
 UPDATE backfills SET dids_processed = dids_processed + (SELECT count(*) FROM done),
                      records_indexed = records_indexed + $3
  WHERE id = $1
@@ -246,9 +248,9 @@ async def leave(tx: Connection, did: str) -> None:
     await tx.execute(LEAVE, did)
 
 
-async def repo_done(tx: Connection, job_id: int, did: str, *, records: int) -> None:
-    """Count a repository as visited, in the transaction of its last page."""
-    await tx.execute(DONE, job_id, did, records)
+async def repos_done(tx: Connection, job_id: int, dids: Sequence[str], *, records: int) -> None:
+    """Count repositories as visited, in the transaction of their last pages; `records` are all of theirs."""
+    await tx.execute(DONE, job_id, list(dids), records)
 
 
 async def repo_later(tx: Connection, job_id: int, did: str, *, seconds: float, counts: bool) -> None:

@@ -39,7 +39,7 @@ RETURNING did, collection, rkey
 
 RAISE_FLOORS = """
 INSERT INTO floors AS f (did, collection, rev)
-SELECT $1, c, $3 FROM unnest($2::text[]) AS c
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
     ON CONFLICT (did, collection) DO UPDATE SET rev = greatest(f.rev, excluded.rev)
 """
 
@@ -49,7 +49,7 @@ SELECT i.did, now(), i.reason, 1 FROM unnest($1::text[], $2::text[]) AS i (did, 
     ON CONFLICT (did) DO UPDATE
    SET stale_since = coalesce(r.stale_since, now()), stale_reason = excluded.stale_reason,
        stale_marks = r.stale_marks + 1
-RETURNING stale_marks
+RETURNING did, stale_marks
 """
 
 # Rows of a page's interval that the page has not, $6 to $8 being the keys of all records of all pages.
@@ -80,12 +80,13 @@ RETURNING did, collection, rkey
 """
 
 FINISH = """
-INSERT INTO repos AS r (did, synced_rev) VALUES ($1, $2)
-    ON CONFLICT (did) DO UPDATE
-   SET synced_rev = greatest(r.synced_rev, excluded.synced_rev),
-       stale_since = CASE WHEN r.stale_marks = $3 THEN NULL ELSE r.stale_since END,
-       stale_reason = CASE WHEN r.stale_marks = $3 THEN NULL ELSE r.stale_reason END,
+UPDATE repos r
+   SET synced_rev = greatest(r.synced_rev, i.rev),
+       stale_since = CASE WHEN r.stale_marks = i.mark THEN NULL ELSE r.stale_since END,
+       stale_reason = CASE WHEN r.stale_marks = i.mark THEN NULL ELSE r.stale_reason END,
        mend_failures = 0, mend_at = now()
+  FROM unnest($1::text[], $2::text[], $3::bigint[]) AS i (did, rev, mark)
+ WHERE r.did = i.did
 """
 
 ERASE = (
@@ -120,6 +121,15 @@ class Page:
     low: str
     high: str | None
     ops: Sequence[RecordOp]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What is read anew of a repository: these collections, as of `rev`."""
+
+    did: str
+    rev: str
+    collections: Sequence[str]
 
 
 async def take_lock(tx: Connection) -> None:
@@ -186,14 +196,19 @@ async def mark_stale(tx: Connection, reasons: dict[str, str]) -> None:
         await tx.fetch(MARK_STALE, *zip(*sorted(reasons.items()), strict=True))
 
 
-async def begin_snapshot(tx: Connection, did: str, collections: Sequence[str], rev: str) -> int:
-    """Raise the floors to `rev` before the first page is applied, the repository being stale until the last one is.
+async def begin_snapshots(tx: Connection, snapshots: Sequence[Snapshot]) -> dict[str, int]:
+    """Raise the floors before the first page is applied; the repositories are stale until the last one is.
 
-    The returned mark goes to `finish_snapshot`. (A floor raised later lets a replayed event slip in behind the pages.)
+    The returned marks, by DID, go to `finish_snapshots`. (A floor raised later lets a replayed event slip in behind
+    the pages.)
     """
-    mark: int = await tx.fetchval(MARK_STALE, [did], ["snapshot"])
-    await tx.execute(RAISE_FLOORS, did, list(collections), rev)
-    return mark
+    if not snapshots:
+        return {}
+    dids = sorted(snapshot.did for snapshot in snapshots)
+    marks = await tx.fetch(MARK_STALE, dids, ["snapshot"] * len(dids))
+    floors = sorted((one.did, collection, one.rev) for one in snapshots for collection in one.collections)
+    await tx.execute(RAISE_FLOORS, *_columns(floors, width=3))
+    return {row["did"]: row["stale_marks"] for row in marks}
 
 
 async def apply_pages(tx: Connection, pages: Sequence[Page], *, forum_did: str) -> Applied:
@@ -219,9 +234,11 @@ def _columns(rows: Sequence[tuple[object, ...]], *, width: int) -> list[list[obj
     return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
 
 
-async def finish_snapshot(tx: Connection, did: str, rev: str, *, mark: int) -> None:
-    """All pages of all collections are in: known up to `rev`, and no longer stale unless marked since."""
-    await tx.execute(FINISH, did, rev, mark)
+async def finish_snapshots(tx: Connection, finished: Sequence[tuple[Snapshot, int]]) -> None:
+    """All their pages are in: known up to their revs, and no longer stale unless marked since."""
+    if finished:
+        rows = sorted((snapshot.did, snapshot.rev, mark) for snapshot, mark in finished)
+        await tx.execute(FINISH, *_columns(rows, width=3))
 
 
 async def erase(tx: Connection, did: str) -> None:

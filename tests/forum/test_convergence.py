@@ -149,11 +149,10 @@ class World:
 
 
 @dataclass
-class Snapshot:
-    did: str
-    rev: str
+class Begun:
+    snapshot: ledger.Snapshot
     mark: int
-    begun: int  # so many commits there were
+    after: int  # so many commits
 
 
 class Delivery:
@@ -163,7 +162,7 @@ class Delivery:
         self.world, self.pool, self.dice = world, pool, dice
         self.waiting: list[tuple[RecordOp, ...]] = []
         self.seen: list[tuple[RecordOp, ...]] = []
-        self.snapshot: Snapshot | None = None
+        self.begun: Begun | None = None
         self.missed: dict[str, int] = {}  # DID → the number of the last commit that was never delivered
 
     async def write(self, work: Callable[[Connection], Awaitable[Any]], *, may_crash: bool = True) -> Any:
@@ -218,32 +217,35 @@ class Delivery:
         """Begin a snapshot; one already on its way is abandoned."""
         did = self.dice.choice(list(COLLECTIONS))
         rev = max((c[0].rev for c in self.world.commits if c[0].did == did), default=tid_of(START, 0))
-        mark = await self.write(lambda tx: ledger.begin_snapshot(tx, did, COLLECTIONS[did], rev))
-        if mark is not None:
-            begun = len(self.world.commits)
-            self.missed[did] = max(begun, self.missed.get(did, 0))  # until its last page is in
-            self.snapshot = Snapshot(did, rev, mark, begun)
+        snapshot = ledger.Snapshot(did=did, rev=rev, collections=COLLECTIONS[did])
+        marks = await self.write(lambda tx: ledger.begin_snapshots(tx, [snapshot]))
+        if marks is not None:
+            after = len(self.world.commits)
+            self.missed[did] = max(after, self.missed.get(did, 0))  # until its last page is in
+            self.begun = Begun(snapshot, marks[did], after)
 
     async def page(self) -> None:
         """Read all pages now (later than the rev), apply them one by one at later moments."""
-        snapshot, self.snapshot = self.snapshot, None
-        if snapshot is None:
+        begun, self.begun = self.begun, None
+        if begun is None:
             return
-        for page in pages(self.world, snapshot.did, snapshot.rev, self.dice):
+        did = begun.snapshot.did
+        for page in pages(self.world, did, begun.snapshot.rev, self.dice):
             self.happen()
             await self.live()
             if await self.write(lambda tx, page=page: ledger.apply_pages(tx, [page], forum_did=F)) is None:
                 return  # crashed: abandoned half-way
-        did, rev, mark = snapshot.did, snapshot.rev, snapshot.mark
-        await self.write(lambda tx: ledger.finish_snapshot(tx, did, rev, mark=mark), may_crash=False)
-        if self.missed.get(did, 0) <= snapshot.begun:
+        await self.write(lambda tx: ledger.finish_snapshots(tx, [(begun.snapshot, begun.mark)]), may_crash=False)
+        if self.missed.get(did, 0) <= begun.after:
             self.missed.pop(did, None)
 
     async def whole(self, tx: Connection, did: str) -> None:
-        mark = await ledger.begin_snapshot(tx, did, COLLECTIONS[did], self.world.commits[-1][0].rev)
-        for page in pages(self.world, did, self.world.commits[-1][0].rev, self.dice):
+        rev = self.world.commits[-1][0].rev
+        snapshot = ledger.Snapshot(did=did, rev=rev, collections=COLLECTIONS[did])
+        marks = await ledger.begin_snapshots(tx, [snapshot])
+        for page in pages(self.world, did, rev, self.dice):
             await ledger.apply_pages(tx, [page], forum_did=F)
-        await ledger.finish_snapshot(tx, did, self.world.commits[-1][0].rev, mark=mark)
+        await ledger.finish_snapshots(tx, [(snapshot, marks[did])])
 
 
 def pages(world: World, did: str, rev: str, dice: random.Random) -> list[ledger.Page]:

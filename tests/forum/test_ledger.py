@@ -24,6 +24,7 @@ from tests.support.forum import (
     put,
     reaction,
     reply,
+    snapshot_of,
     tid,
     topic,
     uri,
@@ -134,7 +135,7 @@ async def test_marked_again_during_a_snapshot(index: Index) -> None:
     mark = await index.begin(ANN, 5)
     async with index.writing() as tx:
         await ledger.mark_stale(tx, {ANN: "sync"})
-        await ledger.finish_snapshot(tx, ANN, tid(5), mark=mark)
+        await ledger.finish_snapshots(tx, [(snapshot_of(ANN, 5), mark)])
     assert await index.stale(ANN) == "sync"
 
 

@@ -73,6 +73,11 @@ def gone(did: str, key: int, rev: int, *, collection: str = POST, why: str | Non
     return RecordOp(did=did, collection=collection, rkey=tid(key), rev=tid(rev), why=why)
 
 
+def snapshot_of(did: str, rev: int, collection: str = POST) -> ledger.Snapshot:
+    """Of one collection."""
+    return ledger.Snapshot(did=did, rev=tid(rev), collections=(collection,))
+
+
 def _collection(record: Mapping[str, Any]) -> str:
     marks = {"text": POST, "action": MOD_ACTION, "emoji": REACTION, "forum": MEMBERSHIP, "category": BOARD}
     return next((name for mark, name in marks.items() if mark in record), FORUM)
@@ -100,7 +105,7 @@ class Index:
     async def begin(self, did: str, rev: int, *, collection: str = POST) -> int:
         """Begin a snapshot of one collection; the mark to finish it with."""
         async with self.writing() as tx:
-            return await ledger.begin_snapshot(tx, did, [collection], tid(rev))
+            return (await ledger.begin_snapshots(tx, [snapshot_of(did, rev, collection)]))[did]
 
     async def page(self, did: str, rev: int, *ops: RecordOp, collection: str = POST) -> None:
         """The one page of a snapshot: all that is there."""
@@ -113,7 +118,7 @@ class Index:
         mark = await self.begin(did, rev, collection=collection)
         await self.page(did, rev, *ops, collection=collection)
         async with self.writing() as tx:
-            await ledger.finish_snapshot(tx, did, tid(rev), mark=mark)
+            await ledger.finish_snapshots(tx, [(snapshot_of(did, rev, collection), mark)])
 
     async def rows(self, query: str, *args: object) -> list[tuple[Any, ...]]:  # Any: as the query says
         async with self.database.connection() as connection:

@@ -90,13 +90,14 @@ async def build(database: Database, forum_did: str, repos: "Repos", *, rev: str)
     for did, collections in repos.items():
         async with database.transaction() as tx:
             await ledger.take_lock(tx)
-            mark = await ledger.begin_snapshot(tx, did, list(collections), rev)
+            snapshot = ledger.Snapshot(did=did, rev=rev, collections=tuple(collections))
+            marks = await ledger.begin_snapshots(tx, [snapshot])
             for collection, records in collections.items():
                 page = ledger.Page(
                     did=did, collection=collection, rev=rev, low="", high=None, ops=list(records.values())
                 )
                 await ledger.apply_pages(tx, [page], forum_did=forum_did)
-            await ledger.finish_snapshot(tx, did, rev, mark=mark)
+            await ledger.finish_snapshots(tx, [(snapshot, marks[did])])
 
 
 def op(did: str, collection: str, rkey: str, rev: str, record: dict[str, Any] | None, cid: str | None) -> RecordOp:
