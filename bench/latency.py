@@ -7,7 +7,7 @@ request alone, as the same loop pays for it, is what the latency is compared wit
 import json
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http.client import HTTPConnection
 from itertools import islice
 from urllib.parse import urlsplit
@@ -57,7 +57,7 @@ def replies(did: str, topic_uri: str, at: int) -> Iterator[Event]:
         yield written(did, at, POST, tid_of(at, 1), reply("Is it there yet?", topic_uri))
 
 
-def latencies(client: Client, reader: Reader, events: list[Event]) -> list[float]:
+def latencies(client: Client, reader: Reader, events: Iterable[Event]) -> list[float]:
     """Seconds from sending to reading, for each event. Blocking."""
     seconds, total = [], reader.total()
     for event in events:

@@ -16,11 +16,15 @@ EXPECTED = {
     "latency": ["stream to API ÷ the request alone"],
     "memory": ["at the end ÷ after a tenth", "taken from the stream while the database is held up"],
     "start": ["start to ready ÷ importing the program"],
+    "backfill": ["full_sync of an empty index ÷ bare client", "full_sync of what is in sync ÷ bare client"],
 }
-TINY = {"ingest": 400, "flood": 2_000, "latency": 5, "memory": 2_000, "start": 0}
+TINY = {"ingest": 400, "flood": 2_000, "latency": 5, "memory": 2_000, "start": 0, "backfill": 3}
 
 
-@pytest.mark.parametrize("name", EXPECTED)
+MARKED = {"backfill": pytest.mark.network}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=MARKED.get(name, ())) for name in EXPECTED])
 def test_measurement(name: str) -> None:
     """One small round: exit status 0, and a row with a number for each ratio."""
     command = [sys.executable, "-m", f"bench.{name}", "--quick", "--rounds", "1", "--events", str(TINY[name])]
