@@ -26,7 +26,7 @@ from actors.pds_client import UNTOLD_LIFETIME_SECONDS, PdsClient, Refused, lifet
 from actors.resolver import Resolver
 from forum.errors import Unavailable
 from forum.records.names import CATEGORY
-from tests.standins.account_server import CID, DID, HANDLE, PASSWORD, REV, AccountServer
+from tests.standins.account_server import CID, DID, HANDLE, PASSWORD, AccountServer
 
 HOST = "https://pds.example.org"
 LOGIN = Login(did=DID, identifier=HANDLE, password=PASSWORD, pds_url=HOST)
@@ -61,11 +61,19 @@ async def test_signs_in_and_writes(autojump_clock: MockClock) -> None:
         assert account.state.last_attempt is not None
         assert account.did == DID
         made = await account.create(CATEGORY, RECORD)
-        assert (made.uri, made.cid, made.rev) == (f"at://{DID}/{CATEGORY}/{REV}", CID, REV)
-        assert (await account.put(CATEGORY, "3kabc", RECORD, swap=CID)).rkey == "3kabc"
-        gone = await account.delete(CATEGORY, "3kabc")
-        assert (gone.cid, gone.rev, gone.record) == (None, REV, None)
-    assert [write.get("swapRecord") for write in server.written] == [None, CID, None]
+        assert made.uri == f"at://{DID}/{CATEGORY}/{made.rkey}"
+        assert made.rev is not None
+        there = await account.record(CATEGORY, made.rkey)
+        assert there is not None
+        assert (there.cid, there.record) == (made.cid, RECORD)
+        changed = await account.put(CATEGORY, made.rkey, {**RECORD, "name": "Other"}, swap=made.cid)
+        assert changed.cid != made.cid
+        again = await account.put(CATEGORY, made.rkey, {**RECORD, "name": "Other"})
+        assert (again.cid, again.rev) == (changed.cid, None)
+        gone = await account.delete(CATEGORY, made.rkey)
+        assert (gone.cid, gone.record) == (None, None)
+        assert await account.record(CATEGORY, made.rkey) is None
+        assert (await account.delete(CATEGORY, made.rkey)).rev is None
     assert {write["repo"] for write in server.written} == {DID}
 
 

@@ -12,12 +12,13 @@ import httpx
 import trio
 
 from actors.web_client import WebClient
+from forum.records.datamodel import cid_of_block, to_cbor
+from forum.records.syntax import tid_of
 
 DID = "did:plc:" + "f" * 24
 HANDLE = "forum.example.org"
 PASSWORD = "correct horse"
 CID = "bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a"
-REV = "3lbxyz2345672"
 
 Json = dict[str, Any]  # JSON
 
@@ -31,6 +32,7 @@ class AccountServer:
     answers: dict[str, httpx.Response] = field(default_factory=dict)
     asked: list[tuple[float, str]] = field(default_factory=list)
     written: list[Json] = field(default_factory=list)
+    records: dict[tuple[str, str], Json] = field(default_factory=dict)  # by collection and key
     access: str = ""
     refresh: str = ""
 
@@ -64,19 +66,45 @@ class AccountServer:
         if method in self.answers:
             return self.answers[method]
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        body = json.loads(request.content or b"{}")
+        if method == "refreshSession":
+            return self._session() if token == self.refresh else refusal("ExpiredToken")
+        if request.method == "GET":
+            return self._read(method, request.url.params)
+        return self._post(method, json.loads(request.content), token)
+
+    def _post(self, method: str, body: Json, token: str) -> httpx.Response:
         if method == "createSession":
             fits = body == {"identifier": HANDLE, "password": PASSWORD}
             return self._session() if fits else refusal("AuthenticationRequired", 401)
-        if method == "refreshSession":
-            return self._session() if token == self.refresh else refusal("ExpiredToken")
-        if method.startswith("/"):
+        return self._write(method, body) if token == self.access else refusal("ExpiredToken")
+
+    def _read(self, method: str, asked: httpx.QueryParams) -> httpx.Response:
+        if method != "getRecord":
             return httpx.Response(404)
-        if token != self.access:
-            return refusal("ExpiredToken")
+        return self._record(asked["collection"], asked["rkey"])
+
+    def _record(self, collection: str, rkey: str) -> httpx.Response:
+        record = self.records.get((collection, rkey))
+        if record is None:
+            return refusal("RecordNotFound")
+        uri = f"at://{self.did}/{collection}/{rkey}"
+        return httpx.Response(200, json={"uri": uri, "cid": cid_of(record), "value": record})
+
+    def _write(self, method: str, body: Json) -> httpx.Response:
+        """As a PDS does: the same value again is no commit, and a swap is held to the record that is there."""
         self.written.append(body)
-        uri = f"at://{self.did}/{body['collection']}/{body.get('rkey', REV)}"
-        return httpx.Response(200, json={"uri": uri, "cid": CID, "commit": {"cid": CID, "rev": REV}})
+        rev = tid_of(1_700_000_000_000_000 + len(self.written), 0)
+        key = (body["collection"], body.get("rkey", rev))
+        there = self.records.get(key)
+        commit = {"commit": {"cid": CID, "rev": rev}}
+        if method == "deleteRecord":
+            self.records.pop(key, None)
+            return httpx.Response(200, json=commit if there else {})
+        if "swapRecord" in body and (there is None or cid_of(there) != body["swapRecord"]):
+            return refusal("InvalidSwap")
+        self.records[key] = body["record"]
+        written = {"uri": f"at://{self.did}/{key[0]}/{key[1]}", "cid": cid_of(body["record"])}
+        return httpx.Response(200, json=written | ({} if there == body["record"] else commit))
 
     def _session(self) -> httpx.Response:
         number = len(self.asked)
@@ -88,3 +116,7 @@ class AccountServer:
 
 def refusal(name: str, status: int = 400) -> httpx.Response:
     return httpx.Response(status, json={"error": name, "message": "No."})
+
+
+def cid_of(record: Json) -> str:
+    return cid_of_block(to_cbor(record))

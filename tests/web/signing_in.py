@@ -7,6 +7,7 @@ from datetime import timedelta
 import httpx
 import trio
 
+from actors.agent import ForumAccount
 from actors.health import Board
 from forum import sessions
 from forum.database import Database
@@ -22,9 +23,13 @@ async def session_of(database: Database, did: str) -> str:
 
 @asynccontextmanager
 async def client_as(
-    database: Database, did: str = FORUM_DID, *, stop: trio.Event | None = None
+    database: Database,
+    did: str = FORUM_DID,
+    *,
+    account: ForumAccount | None = None,
+    stop: trio.Event | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client with a session of the account; the forum's own may do everything."""
-    async with client_of(make_app(database, Board(), SITE, stop=stop)) as client:
+    async with client_of(make_app(database, Board(), SITE, account=account, stop=stop)) as client:
         client.cookies.set(COOKIE, await session_of(database, did))
         yield client
