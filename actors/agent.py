@@ -73,16 +73,16 @@ class Session:
         self.tokens = tokens
         self._refreshing = trio.Lock()
 
-    async def use(self, write: Callable[[Tokens], Awaitable[T]]) -> T:
+    async def use(self, act: Callable[[PdsClient, Tokens], Awaitable[T]]) -> T:
         """Do it with a token that lives, once more with a new one if this has ended."""
         tokens = self.tokens
         try:
-            return await write(tokens)
+            return await act(self.pds, tokens)
         except Refused as refused:
             if refused.name not in SESSION_IS_OVER:
                 raise
         await self.refresh(tokens)
-        return await write(self.tokens)
+        return await act(self.pds, self.tokens)
 
     async def refresh(self, old: Tokens) -> None:
         """Replace these tokens, unless that was done while we waited for our turn."""
@@ -101,27 +101,23 @@ class ForumAccount:
 
     async def create(self, collection: str, record: Record, *, rkey: str | None = None) -> OwnWrite:
         """Write a new record; its key is the server's choice unless given."""
-        session = self._signed_in()
-        return await self._use(session, lambda tokens: session.pds.create_record(tokens, collection, record, rkey))
+        return await self._use(lambda pds, tokens: pds.create_record(tokens, collection, record, rkey))
 
     async def put(self, collection: str, rkey: str, record: Record, *, swap: str | None = None) -> OwnWrite:
         """Write a record; with `swap` only over the one of that CID, else `Refused` with the name InvalidSwap."""
-        session = self._signed_in()
-        return await self._use(session, lambda tokens: session.pds.put_record(tokens, collection, rkey, record, swap))
+        return await self._use(lambda pds, tokens: pds.put_record(tokens, collection, rkey, record, swap))
 
     async def delete(self, collection: str, rkey: str) -> OwnWrite:
-        session = self._signed_in()
-        return await self._use(session, lambda tokens: session.pds.delete_record(tokens, collection, rkey))
+        """Delete a record; it need not be there."""
+        return await self._use(lambda pds, tokens: pds.delete_record(tokens, collection, rkey))
 
     async def record(self, collection: str, rkey: str) -> RecordOp | None:
         """What the repository holds there now."""
-        session = self._signed_in()
-        return await self._use(session, lambda tokens: session.pds.get_record(tokens.did, collection, rkey))
+        return await self._use(lambda pds, tokens: pds.get_record(tokens.did, collection, rkey))
 
     async def records(self, collection: str) -> list[RecordOp]:
         """What the repository holds of a collection, newest first; only what we can read."""
-        session = self._signed_in()
-        found = await self._use(session, lambda tokens: session.pds.list_records(tokens.did, collection))
+        found = await self._use(lambda pds, tokens: pds.list_records(tokens.did, collection))
         return [op for op in found if op.record is not None]
 
     @property
@@ -133,9 +129,10 @@ class ForumAccount:
             raise ReadOnly(f"The forum can only be read right now. {self.state.error or SIGNING_IN}")
         return self._session
 
-    async def _use(self, session: Session, write: Callable[[Tokens], Awaitable[T]]) -> T:
+    async def _use(self, act: Callable[[PdsClient, Tokens], Awaitable[T]]) -> T:
+        session = self._signed_in()
         try:
-            return await session.use(write)
+            return await session.use(act)
         except Refused as refused:
             if refused.name not in SESSION_IS_OVER:
                 raise

@@ -21,10 +21,11 @@ pytestmark = [pytest.mark.network, pytest.mark.slow]
 Json = Any  # JSON
 
 
-async def atbb(settings: dict[str, str], *words: str) -> subprocess.CompletedProcess[bytes]:
+async def atbb(settings: dict[str, str], *words: str, answers: str = "") -> subprocess.CompletedProcess[bytes]:
     with trio.fail_after(60):
         return await trio.run_process(
             [str(PROGRAM), *words],
+            stdin=answers.encode(),
             env={"PATH": os.environ["PATH"], **settings},
             capture_stdout=True,
             capture_stderr=True,
@@ -96,6 +97,20 @@ async def test_founding(network: Network, pds: Pds, scene: Scene) -> None:
         await wait_until(deep_is_shown)
     unknown = await atbb(settings, "board", "add", "Nowhere", "--category", "Third")
     assert (unknown.returncode, unknown.stderr.decode()) == (1, "Error: There is no category Third.\n")
+
+
+async def test_founding_asks(network: Network, pds: Pds, scene: Scene) -> None:
+    """For the account too; it tells the DID to keep, and never the password."""
+    account, owner = await pds.account("asked"), await pds.account("owner")
+    settings = settings_for(network, "", scene.data_dir, DATABASE_URL=scene.dsn, FORUM_PASSWORD=account.password)
+    done = await atbb(settings, "init", answers=f"{account.handle}\nAsked For\n@{owner.handle}\nOutdoors\n\n")
+    assert done.returncode == 0, done.stderr
+    assert f"FORUM_DID={account.did}" in done.stdout.decode()
+    assert account.password not in f"{done.stdout!r} {done.stderr!r}"
+    [(_, itself)] = await pds.records(account.did, FORUM)
+    [(_, board)] = await pds.records(account.did, BOARD)
+    [(_, granted)] = await pds.records(account.did, GRANT)
+    assert (itself["name"], board["name"], granted["subject"]) == ("Asked For", "General discussion", owner.did)
 
 
 async def test_founding_goes_on_where_it_ended(scene: Scene) -> None:
