@@ -126,7 +126,8 @@ async def write_forum(account: ForumAccount, wishes: Wishes, resolver: Resolver)
 async def look(account: ForumAccount) -> There:
     """What the repository holds."""
     itself = await account.record(FORUM, "self")
-    roles: dict[str, Made] = {name_of(op): op for op in await account.records(ROLE)}
+    # Of several with one name the newest counts, as it does for permissions.
+    roles: dict[str, Made] = {name_of(op): op for op in reversed(await account.records(ROLE))}
     newest: dict[str, RecordOp] = {}
     for op in await account.records(GRANT):
         newest.setdefault((op.record or {})["subject"], op)

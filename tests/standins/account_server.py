@@ -12,7 +12,7 @@ import httpx
 import trio
 
 from actors.web_client import WebClient
-from forum.records.datamodel import cid_of_block, to_cbor
+from forum.records.datamodel import cid_of
 from forum.records.syntax import tid_of
 
 DID = "did:plc:" + "f" * 24
@@ -116,7 +116,3 @@ class AccountServer:
 
 def refusal(name: str, status: int = 400) -> httpx.Response:
     return httpx.Response(status, json={"error": name, "message": "No."})
-
-
-def cid_of(record: Json) -> str:
-    return cid_of_block(to_cbor(record))
