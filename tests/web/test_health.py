@@ -8,8 +8,10 @@ import trio
 from prometheus_client.parser import text_string_to_metric_families
 from trio.testing import MockClock
 
+from actors.agent import AgentState, ForumAccount
 from actors.health import Board
-from tests.web.forum_rows import NOON, SITE, AwayDatabase, Rows, client_of
+from daemon.pool import Pool
+from tests.web.forum_rows import NOON, SITE, AwayDatabase, Rows, client_of, minute
 from web.app import make_app
 
 
@@ -79,6 +81,49 @@ async def test_health(client: httpx.AsyncClient, board: Board, rows: Rows) -> No
         "staleRepos": 1,
         "openGaps": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "shape"),
+    [
+        (AgentState(status="initializing"), "degraded", {"status": "initializing", "authenticated": False}),
+        (
+            AgentState(status="authenticated", last_attempt=NOON),
+            "healthy",
+            {
+                "status": "authenticated",
+                "authenticated": True,
+                "last_auth_attempt": "2026-01-01T12:00:00.000Z",
+                "retry_count": 0,
+            },
+        ),
+        (
+            AgentState(
+                status="retrying",
+                last_attempt=NOON,
+                retry_count=2,
+                next_retry_at=minute(1),
+                error="It does not answer.",
+            ),
+            "degraded",
+            {
+                "status": "retrying",
+                "authenticated": False,
+                "last_auth_attempt": "2026-01-01T12:00:00.000Z",
+                "retry_count": 2,
+                "next_retry_at": "2026-01-01T12:01:00.000Z",
+                "error": "It does not answer.",
+            },
+        ),
+    ],
+)
+async def test_forum_account(database: Pool, board: Board, state: AgentState, status: str, shape: object) -> None:
+    """All is well when it is signed in; otherwise what is known of when and why."""
+    connect(board)
+    async with client_of(make_app(database, board, SITE, account=ForumAccount(state))) as client:
+        health = await health_of(client)
+    assert health["status"] == status
+    assert health["services"]["forumAgent"] == shape
 
 
 async def test_unhealthy_without_the_stream(client: httpx.AsyncClient, board: Board) -> None:
