@@ -63,7 +63,9 @@ async def show(network: Network, data_dir: Path) -> None:
     with log_file.open("w") as log:
         async with client_of(network.pds[0]) as pds:
             forum = await pds.account("longbench", unique=False)  # "forum" is a reserved name
-            settings = settings_for(network, forum.did, data_dir, PORT=os.environ.get("PORT", "0"))
+            settings = settings_for(
+                network, forum.did, data_dir, FORUM_PASSWORD=forum.password, PORT=os.environ.get("PORT", "0")
+            )
             async with running_daemon(settings, log=log) as daemon:
                 say(f"The daemon listens at {daemon.url}; its log is {log_file}")
                 await write_community(pds, forum, say)
