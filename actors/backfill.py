@@ -15,7 +15,7 @@ import trio
 
 from actors.committer import Committer, Delivery, run_committer
 from actors.health import Pulse
-from actors.hosts import Hosts
+from actors.hosts import PATIENT, Hosts, Patience
 from actors.identity import WakeUp
 from actors.listing import list_repos
 from actors.resolver import Resolver
@@ -49,6 +49,7 @@ class Backfill:
     relay_url: str
     servers: Sequence[str]
     dids: Sequence[str]
+    patience: Patience = PATIENT
 
 
 async def run_backfill(manager: Backfill) -> None:
@@ -114,8 +115,8 @@ async def _finish(manager: Backfill, job: jobs.Job, status: jobs.Status, message
 
 async def _visit_repos(manager: Backfill, job: jobs.Job) -> None:
     """The forum's own repository, then everyone's."""
-    hosts = Hosts(manager.resolver.client, per_second=manager.per_second)
-    book = JobBook(database=manager.database, job_id=job.id)
+    hosts = _hosts(manager)
+    book = JobBook(database=manager.database, job_id=job.id, patience=manager.patience)
     async with trio.open_nursery() as nursery:
         visitor = _visitor(manager, hosts, book, nursery, skips=job.type == "catch_up")
         if not job.planned:
@@ -124,6 +125,11 @@ async def _visit_repos(manager: Backfill, job: jobs.Job) -> None:
             await _plan_rest(manager, job, hosts)
         await _follow_plan(manager, job, hosts, visitor)
         nursery.cancel_scope.cancel()
+
+
+def _hosts(manager: Backfill) -> Hosts:
+    """A fresh look at all servers."""
+    return Hosts(manager.resolver.client, per_second=manager.per_second, patience=manager.patience)
 
 
 def _visitor(manager: Backfill, hosts: Hosts, book: Book, nursery: trio.Nursery, *, skips: bool) -> Visitor:
@@ -253,9 +259,9 @@ async def _mend(manager: Backfill) -> None:
     if not due or not manager.stream_is_open():
         return
     manager.pulse.become("running", "mending")
-    hosts = Hosts(manager.resolver.client, per_second=manager.per_second)
     async with trio.open_nursery() as nursery:
-        visitor = _visitor(manager, hosts, MendBook(database=manager.database), nursery, skips=False)
+        book = MendBook(database=manager.database, patience=manager.patience)
+        visitor = _visitor(manager, _hosts(manager), book, nursery, skips=False)
         async with trio.open_nursery() as visits:
             for repo in due:
                 visits.start_soon(visitor.visit, repo)

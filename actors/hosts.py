@@ -39,12 +39,15 @@ class RepoAway(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How much is put up with before a host is parked, and before it is given up."""
+    """How much is put up with before a host is parked, and before it is given up; and a repository."""
 
     failures: int = 3  # in a row
     parkings: int = 3
     good_answers: int = 50  # in a row, and earlier parkings are forgiven
     first_parking_seconds: float = 2.0
+    first_retry_seconds: float = 1.0  # of a repository within a job
+    first_mend_seconds: float = 5.0  # and outside of one
+    records: int = 2_000_000  # of one collection; more is a server that invents them
 
 
 PATIENT = Patience()
@@ -67,7 +70,7 @@ class Hosts:
     def __init__(self, client: WebClient, *, per_second: float, patience: Patience = PATIENT) -> None:
         self._client = client
         self._interval = 1.0 / per_second
-        self._patience = patience
+        self.patience = patience
         self._hosts: defaultdict[str, Host] = defaultdict(Host)
 
     @property
@@ -107,7 +110,7 @@ class Hosts:
             raise HostParked(origin, seconds)
 
     def _gave_up(self, host: Host) -> bool:
-        return host.parkings > self._patience.parkings
+        return host.parkings > self.patience.parkings
 
     def _read(self, origin: str, host: Host, answer: Answer) -> object:
         if answer.status == 429:
@@ -132,15 +135,15 @@ class Hosts:
         """One good answer is no recovery yet: a server could give it between two requests for a pause, for ever."""
         host.failures = 0
         host.good_answers += 1
-        if host.good_answers >= self._patience.good_answers:
+        if host.good_answers >= self.patience.good_answers:
             host.parkings = 0
         if pause := exhausted_seconds(answer.headers, time.time()):
             self._park(host, pause)
 
     def _failed(self, host: Host) -> None:
         host.failures += 1
-        if host.failures >= self._patience.failures:
-            seconds = self._patience.first_parking_seconds * float(4**host.parkings)
+        if host.failures >= self.patience.failures:
+            seconds = self.patience.first_parking_seconds * float(4**host.parkings)
             jitter = random.uniform(0.8, 1.2)  # noqa: S311 - spreads the load
             self._park(host, min(seconds, LONGEST_PARKING_SECONDS) * jitter)
 

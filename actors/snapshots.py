@@ -16,7 +16,6 @@ from forum.protocol.listing import PAGE, read_latest_commit, read_records
 from forum.records.names import FORUM_COLLECTIONS, MEMBER_COLLECTIONS
 
 PIECE_RECORDS = 1_000  # gathered before they are committed: the memory a repository may take
-MOST_RECORDS = 2_000_000  # of one collection; more is a server that invents them
 PAGE_BYTES = 12_000_000
 
 
@@ -98,8 +97,8 @@ async def _take_collection(hosts: Hosts, pds: str, pieces: Pieces, collection: s
     while cursor is not None:
         page, cursor = await _page(hosts, pds, pieces.snapshot, collection, high, cursor)
         high, count = page.low, count + len(page.ops)
-        if count > MOST_RECORDS:
-            raise BadCollection(collection, BadInput("endless", f"more than {MOST_RECORDS} records"))
+        if count > hosts.patience.records:
+            raise BadCollection(collection, BadInput("endless", f"more than {hosts.patience.records} records"))
         await pieces.add(page)
     return count
 

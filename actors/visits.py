@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from actors.committer import Committer
-from actors.hosts import HostGivenUp, HostParked, Hosts, RepoAway
+from actors.hosts import PATIENT, HostGivenUp, HostParked, Hosts, Patience, RepoAway
 from actors.identity import refresh
 from actors.resolver import Resolver
 from actors.snapshots import BadCollection, take_snapshot
@@ -20,7 +20,6 @@ from forum.database import Connection, Database, DatabaseAway, RowRefused
 from forum.errors import BadInput, Unavailable
 
 TRIES = 3  # of a repository within a job
-FIRST_RETRY_SECONDS = 1.0
 LONGEST_MEND_SECONDS = 3600.0
 
 log = structlog.get_logger()
@@ -56,6 +55,7 @@ class JobBook:
 
     database: Database
     job_id: int
+    patience: Patience = PATIENT
 
     async def finished(self, tx: Connection, records: Mapping[str, int]) -> None:
         await jobs.repos_done(tx, self.job_id, sorted(records), records=sum(records.values()))
@@ -71,11 +71,12 @@ class JobBook:
     async def failed(self, due: jobs.RepoDue, collection: str | None, reason: str, *, worth_retry: bool) -> None:
         async with self.database.transaction() as tx:
             if worth_retry and due.tries + 1 < TRIES:
-                seconds = FIRST_RETRY_SECONDS * float(4**due.tries)
+                seconds = self.patience.first_retry_seconds * float(4**due.tries)
                 await jobs.repo_later(tx, self.job_id, due.did, seconds=seconds, counts=True)
                 return
             await jobs.add_error(tx, self.job_id, due.did, collection, reason)
             await ledger.mark_stale(tx, {due.did: "fetch_failed"})
+            await jobs.mend_later(tx, due.did, seconds=self.patience.first_mend_seconds)
             await jobs.repos_done(tx, self.job_id, [due.did], records=0)
 
     async def gone(self, did: str, reason: str) -> None:
@@ -90,6 +91,7 @@ class MendBook:
     """The book between jobs: a failed repository waits longer each time."""
 
     database: Database
+    patience: Patience = PATIENT
 
     async def finished(self, tx: Connection, records: Mapping[str, int]) -> None:
         return None  # the snapshot's own end says so
@@ -101,7 +103,7 @@ class MendBook:
         await self.failed(due, None, reason, worth_retry=True)
 
     async def failed(self, due: jobs.RepoDue, collection: str | None, reason: str, *, worth_retry: bool) -> None:
-        seconds = min(5.0 * float(2 ** min(due.tries, 12)), LONGEST_MEND_SECONDS)
+        seconds = min(self.patience.first_mend_seconds * float(2 ** min(due.tries, 12)), LONGEST_MEND_SECONDS)
         async with self.database.transaction() as tx:
             await jobs.mend_later(tx, due.did, seconds=seconds)
 
@@ -141,27 +143,31 @@ class Visitor:
             await self._failed(due, None, bad, worth_retry=False)
 
     async def _bring(self, due: jobs.RepoDue) -> None:
-        pds = due.pds or await self._pds_of(due.did)
+        """What we know of the account is believed as long as nothing speaks against it."""
+        is_doubtful = due.tries > 0 or due.is_closed
+        pds = await (self._ask(due) if is_doubtful else self._pds_of(due))
+        if pds is None:
+            return
         try:
             await self._snapshot(due, pds)
         except RepoAway as away:
             # It may have moved, been closed, or be gone: the account is asked about before anything is believed.
-            identity = await refresh(self.resolver, self.database, due.did)
-            if identity.status != "active" or identity.pds is None:
-                await self.book.gone(due.did, f"{away}: the account is {identity.status}")
-            elif identity.pds == pds:
-                raise BadInput("refused", f"{pds} answers {away} for an active account") from away
-            else:
-                await self._snapshot_after_move(due, identity.pds)
+            new_pds = await self._ask(due)
+            if new_pds is None:
+                return
+            if new_pds == pds:
+                raise _denied(pds, away) from away
+            await self._snapshot_after_move(due, new_pds)
 
     async def _snapshot_after_move(self, due: jobs.RepoDue, pds: str) -> None:
         try:
             await self._snapshot(due, pds)
         except RepoAway as away:
-            raise BadInput("refused", f"{pds} answers {away} for an account that moved there") from away
+            raise _denied(pds, away) from away
 
     async def _snapshot(self, due: jobs.RepoDue, pds: str) -> None:
-        known_rev = due.synced_rev if self.skips_unmoved else None
+        may_skip = self.skips_unmoved and due.pds in (None, pds) and not due.is_closed
+        known_rev = due.synced_rev if may_skip else None
         records = await take_snapshot(
             self.hosts, pds, due.did, self.committer.commit, forum_did=self.forum_did, synced_rev=known_rev
         )
@@ -170,12 +176,26 @@ class Visitor:
         elif records:
             self.known.add(due.did)
 
-    async def _pds_of(self, did: str) -> str:
-        document = await self.resolver.document(did)
+    async def _pds_of(self, due: jobs.RepoDue) -> str:
+        if due.pds is not None:
+            return due.pds
+        document = await self.resolver.document(due.did)
         if document is None or document.pds is None:
-            raise BadInput("no_pds", f"{did} has no server")
+            raise BadInput("no_pds", f"{due.did} has no server")
         return document.pds
+
+    async def _ask(self, due: jobs.RepoDue) -> str | None:
+        """The server of the account, which is asked about anew; None, and noted, when it is closed."""
+        identity = await refresh(self.resolver, self.database, due.did)
+        if identity.status == "active" and identity.pds is not None:
+            return identity.pds
+        await self.book.gone(due.did, f"the account is {identity.status}")
+        return None
 
     async def _failed(self, due: jobs.RepoDue, collection: str | None, error: Exception, *, worth_retry: bool) -> None:
         log.info("repo_not_fetched", did=due.did, collection=collection, reason=str(error), tries=due.tries + 1)
         await self.book.failed(due, collection, str(error), worth_retry=worth_retry)
+
+
+def _denied(pds: str, away: RepoAway) -> BadInput:
+    return BadInput("refused", f"{pds} answers {away} for an active account")

@@ -111,9 +111,10 @@ class Answer:
 class WebClient:
     """GET, and POST of JSON, with bounds."""
 
-    def __init__(self, client: httpx.AsyncClient, *, allow_http: bool) -> None:
+    def __init__(self, client: httpx.AsyncClient, *, allow_http: bool, seconds: float = SECONDS) -> None:
         self._client = client
         self._allow_http = allow_http
+        self._seconds = seconds
 
     async def get(
         self, url: str, *, params: Mapping[str, str] | None = None, max_bytes: int = MAX_ANSWER_BYTES
@@ -145,7 +146,7 @@ class WebClient:
             raise BadInput("not_https", f"{url} is not https")
         sent = self._client.stream(method, url, params=params, content=content, headers=headers)
         try:
-            with trio.fail_after(SECONDS):
+            with trio.fail_after(self._seconds):
                 async with sent as response:
                     return Answer(response.status_code, await _read(response, max_bytes), response.headers)
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, trio.TooSlowError) as error:  # UnicodeError: bad IDNA
@@ -162,15 +163,15 @@ async def _read(response: httpx.Response, max_bytes: int) -> bytes:
 
 
 @asynccontextmanager
-async def open_web_client(*, development: bool) -> AsyncIterator[WebClient]:
-    """`development` allows http and private addresses."""
+async def open_web_client(*, development: bool, seconds: float = SECONDS) -> AsyncIterator[WebClient]:
+    """`development` allows http and private addresses; an answer may take so many seconds."""
     transport = httpx.AsyncHTTPTransport(retries=0, limits=httpx.Limits(max_connections=50))
     transport._pool._network_backend = Guard(allow_private=development)
     async with httpx.AsyncClient(
         transport=transport,
-        timeout=httpx.Timeout(SECONDS, connect=5),
+        timeout=httpx.Timeout(seconds, connect=min(seconds, 5)),
         follow_redirects=False,
         trust_env=False,
         headers={"user-agent": USER_AGENT, "accept-encoding": "identity"},
     ) as client:
-        yield WebClient(client, allow_http=development)
+        yield WebClient(client, allow_http=development, seconds=seconds)

@@ -47,7 +47,8 @@ UPDATE backfills SET dids_total = dids_total + (SELECT count(*) FROM planned) WH
 """
 PLANNED = "UPDATE backfills SET planned = true WHERE id = $1"
 NEXT_REPOS = """
-SELECT r.did, r.tries, a.pds, p.synced_rev
+SELECT r.did, r.tries, a.pds, coalesce(a.status <> 'active', false) AS is_closed,
+       CASE WHEN p.stale_since IS NULL THEN p.synced_rev END AS synced_rev
   FROM backfill_repos r LEFT JOIN accounts a USING (did) LEFT JOIN repos p USING (did)
  WHERE r.backfill_id = $1 AND NOT r.is_done AND r.try_at <= now() AND r.did <> ALL ($2::text[])
    AND (a.pds IS NULL OR a.pds <> ALL ($3::text[]))
@@ -88,7 +89,8 @@ FORGET_PLAN = "DELETE FROM backfill_repos WHERE backfill_id = $1"
 HAS_LEADER = "SELECT heartbeat_at > clock_timestamp() - make_interval(secs => $1) FROM leader"
 
 STALE_DUE = """
-SELECT r.did, r.mend_failures AS tries, a.pds, NULL::text AS synced_rev
+SELECT r.did, r.mend_failures AS tries, a.pds, coalesce(a.status <> 'active', false) AS is_closed,
+       NULL::text AS synced_rev
   FROM repos r LEFT JOIN accounts a USING (did)
  WHERE r.stale_since IS NOT NULL AND r.mend_at <= now()
  ORDER BY r.mend_at LIMIT $1
@@ -120,11 +122,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepoDue:
-    """A repository to visit. `pds` is None while we do not know where it lives."""
+    """A repository to visit. `pds` is None while we do not know where it lives.
+
+    `is_closed`: when last asked about, the account was not active. `synced_rev` is None when it is to be read anew.
+    """
 
     did: str
     tries: int
     pds: str | None
+    is_closed: bool
     synced_rev: str | None
 
 
@@ -259,7 +265,8 @@ async def repo_later(tx: Connection, job_id: int, did: str, *, seconds: float, c
 
 
 async def add_error(tx: Connection, job_id: int, did: str, collection: str | None, message: str) -> None:
-    await tx.execute(ADD_ERROR, job_id, did, collection, message[:LONGEST_MESSAGE])
+    """Note what went wrong, without what text in PostgreSQL cannot hold: servers have their say in it."""
+    await tx.execute(ADD_ERROR, job_id, did, collection, message.replace("\0", "")[:LONGEST_MESSAGE])
 
 
 async def count_stale(connection: Connection, job_id: int) -> int:
