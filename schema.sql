@@ -105,6 +105,7 @@ CREATE TABLE backfill_repos (
     tries           integer NOT NULL DEFAULT 0,
     try_at          timestamptz NOT NULL DEFAULT now(),
     is_done         boolean NOT NULL DEFAULT false,
+    pds             text,                   -- of an account we do not know, once asked about: a crowded host waits
     PRIMARY KEY (backfill_id, did)
 );
 CREATE INDEX backfill_repos_next ON backfill_repos (backfill_id, place) WHERE NOT is_done;

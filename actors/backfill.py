@@ -5,7 +5,7 @@ to go on with. Repositories inside a job are visited side by side, within the li
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -62,7 +62,7 @@ async def run_backfill(manager: Backfill) -> None:
                 job = await jobs.current(tx) or await _begin_for_gap(tx, looked_at)
                 looked_at = await jobs.last_start(tx) or looked_at
             if job is None:
-                await _mend(manager)
+                await _mend(manager, looked_at)
             else:
                 await _work(manager, job)
         except* DatabaseAway:
@@ -79,7 +79,8 @@ async def _begin_for_gap(tx: Connection, looked_at: datetime | None) -> jobs.Job
 
 async def _work(manager: Backfill, job: jobs.Job) -> None:
     """One job to its end, whichever it is. A crash of ours ends it as failed, and is then the supervisor's."""
-    log.info("backfill_resumed" if job.planned else "backfill_started", id=job.id, type=job.type)
+    event = "backfill_resumed" if job.dids_total else "backfill_started"
+    log.info(event, id=job.id, type=job.type, processed=job.dids_processed, total=job.dids_total)
     manager.pulse.become("running", f"{job.type} {job.id}")
     try:
         with trio.CancelScope() as scope:
@@ -90,14 +91,23 @@ async def _work(manager: Backfill, job: jobs.Job) -> None:
     except* DatabaseAway:
         raise
     except* Exception as crash:
-        await _finish(manager, job, "failed", f"{type(crash.exceptions[0]).__name__}; see the log")
+        await _finish(manager, job, "failed", f"{type(_first(crash)).__name__}; see the log")
         raise
     else:
         await _finish(manager, job, "cancelled" if scope.cancelled_caught else "completed")
 
 
+def _first(error: BaseException) -> BaseException:
+    """What a group is about: its first member that is none."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 async def _watch_for_cancel(manager: Backfill, job: jobs.Job, scope: trio.CancelScope) -> None:
+    """Also beats: a repository may take long, and each request has its own limit. What hangs here is our own."""
     while True:
+        manager.pulse.beat()
         async with manager.database.connection() as connection:
             if await jobs.cancel_asked(connection, job.id):
                 scope.cancel()
@@ -118,12 +128,21 @@ async def _visit_repos(manager: Backfill, job: jobs.Job) -> None:
     hosts = _hosts(manager)
     book = JobBook(database=manager.database, job_id=job.id, patience=manager.patience)
     async with trio.open_nursery() as nursery:
-        visitor = _visitor(manager, hosts, book, nursery, skips=job.type == "catch_up")
+        crowd = Crowd(hosts, most=max(manager.concurrency - WORKERS_FOR_OTHERS, 1))
+
+        async def settle(did: str, pds: str) -> bool:
+            if has_room := crowd.settle(did, pds):
+                return has_room
+            async with manager.database.transaction() as tx:
+                await jobs.repo_lives_at(tx, job.id, did, pds)
+            return has_room
+
+        visitor = _visitor(manager, hosts, book, nursery, settle, skips=job.type == "catch_up")
         if not job.planned:
             await _plan_first(manager, job)
-            await _follow_plan(manager, job, hosts, visitor)
+            await _follow_plan(manager, job, crowd, visitor)
             await _plan_rest(manager, job, hosts)
-        await _follow_plan(manager, job, hosts, visitor)
+        await _follow_plan(manager, job, crowd, visitor)
         nursery.cancel_scope.cancel()
 
 
@@ -132,7 +151,15 @@ def _hosts(manager: Backfill) -> Hosts:
     return Hosts(manager.resolver.client, per_second=manager.per_second, patience=manager.patience)
 
 
-def _visitor(manager: Backfill, hosts: Hosts, book: Book, nursery: trio.Nursery, *, skips: bool) -> Visitor:
+def _visitor(
+    manager: Backfill,
+    hosts: Hosts,
+    book: Book,
+    nursery: trio.Nursery,
+    settle: Callable[[str, str], Awaitable[bool]],
+    *,
+    skips: bool,
+) -> Visitor:
     send, receive = trio.open_memory_channel[Delivery](0)
     nursery.start_soon(partial(run_committer, receive, manager.database, book, forum_did=manager.forum_did))
     return Visitor(
@@ -144,6 +171,7 @@ def _visitor(manager: Backfill, hosts: Hosts, book: Book, nursery: trio.Nursery,
         forum_did=manager.forum_did,
         known=manager.known,
         skips_unmoved=skips,
+        settle=settle,
     )
 
 
@@ -181,9 +209,8 @@ async def _home(manager: Backfill) -> list[str]:
     return [document.pds] if document and document.pds else []
 
 
-async def _follow_plan(manager: Backfill, job: jobs.Job, hosts: Hosts, visitor: Visitor) -> None:
+async def _follow_plan(manager: Backfill, job: jobs.Job, crowd: "Crowd", visitor: Visitor) -> None:
     """Visit what is planned, so many at a time, until nothing is left."""
-    crowd = Crowd(hosts, most=max(manager.concurrency - WORKERS_FOR_OTHERS, 1))
     send, receive = trio.open_memory_channel[jobs.RepoDue](0)
 
     async def work() -> None:
@@ -240,6 +267,13 @@ class Crowd:
             await self._left.wait(IDLE_SECONDS)
         return None
 
+    def settle(self, did: str, pds: str) -> bool:
+        """Note where one of them lives; False when there are enough of it."""
+        if self.under_way[did] != pds and pds in self.full_hosts:
+            return False
+        self.under_way[did] = pds
+        return True
+
     def leave(self, repo: jobs.RepoDue) -> None:
         """The visit is over."""
         del self.under_way[repo.did]
@@ -252,18 +286,33 @@ async def _wait_for_stream(manager: Backfill) -> None:
         await trio.sleep(IDLE_SECONDS)
 
 
-async def _mend(manager: Backfill) -> None:
-    """Fetch stale repositories whose turn it is, outside of any job."""
+async def _mend(manager: Backfill, looked_at: datetime | None) -> None:
+    """Fetch stale repositories whose turn it is, outside of any job; a job that is asked for comes first."""
     async with manager.database.connection() as connection:
         due = await jobs.stale_due(connection, manager.concurrency)
     if not due or not manager.stream_is_open():
         return
     manager.pulse.become("running", "mending")
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(_watch_for_job, manager, looked_at, nursery.cancel_scope)
         book = MendBook(database=manager.database, patience=manager.patience)
-        visitor = _visitor(manager, _hosts(manager), book, nursery, skips=False)
+        visitor = _visitor(manager, _hosts(manager), book, nursery, _anywhere, skips=False)
         async with trio.open_nursery() as visits:
             for repo in due:
                 visits.start_soon(visitor.visit, repo)
         nursery.cancel_scope.cancel()
     manager.wake_up.ring()  # there may be more
+
+
+async def _anywhere(did: str, pds: str) -> bool:
+    return True
+
+
+async def _watch_for_job(manager: Backfill, looked_at: datetime | None, scope: trio.CancelScope) -> None:
+    """Cut the mending when there is more to do. Beats, as above."""
+    while True:
+        manager.pulse.beat()
+        async with manager.database.connection() as connection:
+            if await jobs.current(connection) or await jobs.verdict(connection, since=looked_at):
+                scope.cancel()
+        await trio.sleep(CANCEL_LOOK_SECONDS)

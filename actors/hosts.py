@@ -47,6 +47,7 @@ class Patience:
     first_parking_seconds: float = 2.0
     first_retry_seconds: float = 1.0  # of a repository within a job
     first_mend_seconds: float = 5.0  # and outside of one
+    visit_seconds: float = 1_800.0  # to a repository
     records: int = 2_000_000  # of one collection; more is a server that invents them
 
 

@@ -4,11 +4,12 @@ The same for the repositories of a job and for stale ones between jobs; they dif
 never fails a job: what goes wrong with a repository is an entry in the book, and the repository stays stale.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
+import trio
 
 from actors.committer import Committer
 from actors.hosts import PATIENT, HostGivenUp, HostParked, Hosts, Patience, RepoAway
@@ -100,12 +101,15 @@ class MendBook:
         raise AssertionError("mending never skips")
 
     async def later(self, due: jobs.RepoDue, reason: str, *, seconds: float) -> None:
-        await self.failed(due, None, reason, worth_retry=True)
+        await self._later(due, at_least=seconds)
 
     async def failed(self, due: jobs.RepoDue, collection: str | None, reason: str, *, worth_retry: bool) -> None:
+        await self._later(due)
+
+    async def _later(self, due: jobs.RepoDue, *, at_least: float = 0.0) -> None:
         seconds = min(self.patience.first_mend_seconds * float(2 ** min(due.tries, 12)), LONGEST_MEND_SECONDS)
         async with self.database.transaction() as tx:
-            await jobs.mend_later(tx, due.did, seconds=seconds)
+            await jobs.mend_later(tx, due.did, seconds=max(seconds, at_least))
 
     async def gone(self, did: str, reason: str) -> None:
         async with self.database.transaction() as tx:
@@ -114,7 +118,7 @@ class MendBook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
-    """Visits repositories for one book."""
+    """Visits repositories for one book. `settle` is told where one lives, and may say that it shall wait."""
 
     hosts: Hosts
     resolver: Resolver
@@ -124,13 +128,17 @@ class Visitor:
     forum_did: str
     known: set[str]
     skips_unmoved: bool
+    settle: Callable[[str, str], Awaitable[bool]]
 
     async def visit(self, due: jobs.RepoDue) -> None:
         """Bring the repository, or note why not. Raises `DatabaseAway` only."""
         try:
-            await self._bring(due)
+            with trio.fail_after(self.hosts.patience.visit_seconds):
+                await self._bring(due)
         except DatabaseAway:
             raise
+        except trio.TooSlowError:
+            await self._failed(due, None, Unavailable("it takes too long"), worth_retry=False)
         except HostParked as parked:
             await self.book.later(due, str(parked), seconds=parked.seconds)
         except HostGivenUp as given_up:
@@ -146,7 +154,7 @@ class Visitor:
         """What we know of the account is believed as long as nothing speaks against it."""
         is_doubtful = due.tries > 0 or due.is_closed
         pds = await (self._ask(due) if is_doubtful else self._pds_of(due))
-        if pds is None:
+        if pds is None or not await self.settle(due.did, pds):
             return
         try:
             await self._snapshot(due, pds)

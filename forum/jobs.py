@@ -47,11 +47,11 @@ UPDATE backfills SET dids_total = dids_total + (SELECT count(*) FROM planned) WH
 """
 PLANNED = "UPDATE backfills SET planned = true WHERE id = $1"
 NEXT_REPOS = """
-SELECT r.did, r.tries, a.pds, coalesce(a.status <> 'active', false) AS is_closed,
+SELECT r.did, r.tries, coalesce(a.pds, r.pds) AS pds, coalesce(a.status <> 'active', false) AS is_closed,
        CASE WHEN p.stale_since IS NULL THEN p.synced_rev END AS synced_rev
   FROM backfill_repos r LEFT JOIN accounts a USING (did) LEFT JOIN repos p USING (did)
  WHERE r.backfill_id = $1 AND NOT r.is_done AND r.try_at <= now() AND r.did <> ALL ($2::text[])
-   AND (a.pds IS NULL OR a.pds <> ALL ($3::text[]))
+   AND coalesce(coalesce(a.pds, r.pds) <> ALL ($3::text[]), true)
  ORDER BY r.place
  LIMIT $4
 """
@@ -64,6 +64,7 @@ UPDATE backfills SET dids_processed = dids_processed + (SELECT count(*) FROM don
                      records_indexed = records_indexed + $3
  WHERE id = $1
 """
+LIVES_AT = "UPDATE backfill_repos SET pds = $3 WHERE backfill_id = $1 AND did = $2"
 LATER = """
 UPDATE backfill_repos SET tries = tries + $4, try_at = now() + make_interval(secs => $3)
  WHERE backfill_id = $1 AND did = $2
@@ -257,6 +258,11 @@ async def leave(tx: Connection, did: str) -> None:
 async def repos_done(tx: Connection, job_id: int, dids: Sequence[str], *, records: int) -> None:
     """Count repositories as visited, in the transaction of their last pages; `records` are all of theirs."""
     await tx.execute(DONE, job_id, list(dids), records)
+
+
+async def repo_lives_at(tx: Connection, job_id: int, did: str, pds: str) -> None:
+    """Remember for this job where an account lives."""
+    await tx.execute(LIVES_AT, job_id, did, pds)
 
 
 async def repo_later(tx: Connection, job_id: int, did: str, *, seconds: float, counts: bool) -> None:

@@ -99,7 +99,7 @@ class Repo:
 
 @dataclass(slots=True)
 class Server:
-    """One host. `asked`: method and account of each request, in order; `most_busy`: how many at a time."""
+    """One host. `asked`: method and account of each request, in order; `busy`: how many are being answered."""
 
     name: str
     net: "Net"
@@ -108,7 +108,6 @@ class Server:
     scripts: dict[str, Script] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
     busy: int = 0
-    most_busy: int = 0
     listener: trio.CancelScope = field(default_factory=trio.CancelScope)
 
     def stop(self) -> None:
@@ -148,7 +147,7 @@ class Server:
             head += part
         path, _, query = head.split(b" ")[1].decode().partition("?")
         self.busy += 1
-        self.most_busy = max(self.most_busy, self.busy)
+        self.net.note_busy()
         try:
             reply = await self.answer(path, dict(parse_qsl(query)))
         finally:
@@ -171,11 +170,15 @@ async def send(stream: trio.SocketStream, reply: Reply) -> None:
 
 @dataclass(slots=True)
 class Net:
-    """All of it. `log` has every request in order: server, method, account."""
+    """All of it. `log` has every request in order: server, method, account; `most_busy`: how many at a time."""
 
     servers: dict[str, Server] = field(default_factory=dict)
     homes: dict[str, str] = field(default_factory=dict)  # DID → what its document names as its server
     log: list[tuple[str, str, str]] = field(default_factory=list)
+    most_busy: int = 0
+
+    def note_busy(self) -> None:
+        self.most_busy = max(self.most_busy, sum(server.busy for server in self.servers.values()))
 
     def add(self, did: str, server: str) -> Repo:
         """A new account."""
