@@ -20,7 +20,7 @@ from actors.identity import WakeUp
 from actors.listing import list_repos
 from actors.resolver import Resolver
 from actors.visits import Book, JobBook, MendBook, Visitor
-from forum import accounts, jobs
+from forum import accounts, changes, jobs
 from forum.database import Connection, Database, DatabaseAway
 from forum.errors import BadInput, Unavailable
 
@@ -179,6 +179,7 @@ async def _plan_first(manager: Backfill, job: jobs.Job) -> None:
     async with manager.database.transaction() as tx:
         await jobs.plan(tx, job.id, [manager.forum_did])
         await accounts.ask_everyone(tx)
+        await changes.notify(tx, changes.Changes(dids=frozenset((manager.forum_did,))))  # identity hears, and begins
 
 
 async def _plan_rest(manager: Backfill, job: jobs.Job, hosts: Hosts) -> None:
