@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import pytest
+import trio
 
 from daemon.pool import Pool
 from forum.records.datamodel import cid_of
 from forum.records.names import MEMBERSHIP, POST
 from forum.records.syntax import tid_of
 from tests.standins.pds import CUT, LATEST, LIST, STATUS, Params, Record, Repo, Script, always, at_first
-from tests.support.backfill import Scene, backfill_scene
+from tests.support.backfill import LITTLE, Scene, backfill_scene
 from tests.support.forum import ANN, BOB, F, tid, topic
 from tests.support.site import Reply, said
 
@@ -329,3 +330,19 @@ async def test_moved_account(scene: Scene, old: str) -> None:
     assert (await scene.errors(job), await scene.stale()) == ([], set())
     assert await scene.is_in(bob)
     assert await scene.one("SELECT pds FROM accounts WHERE did = $1", BOB) == scene.net.servers["third"].url
+
+
+async def test_visit_without_end(scene: Scene) -> None:
+    """A server that answers each question, ever so slowly, is left in the end; its repository stays for later."""
+    await scene.done()
+    bob = bob_of(scene)
+    bob.number += 1
+
+    async def slowly(params: Params) -> Reply | None:
+        await trio.sleep_forever()
+
+    bob.scripts[LIST] = slowly
+    job = await scene.done("catch_up", patience=replace(LITTLE, visit_seconds=0.3))
+    assert (BOB, None, "it takes too long") in await scene.errors(job)
+    assert job.status == "completed"
+    assert BOB in await scene.stale()
