@@ -8,13 +8,12 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
-from actors.visits import MendBook
 from daemon.pool import Pool
 from forum import jobs, ledger
 from forum.records.names import POST, REACTION
 from tests.conftest import fresh_database
 from tests.standins.pds import BY_COLLECTION, LATEST, LIST, LIST_REPOS, Params, Repo, always, at_first
-from tests.support.backfill import LITTLE, Scene, backfill_scene
+from tests.support.backfill import LITTLE, Scene, backfill_scene, gated
 from tests.support.forum import ANN, BOB, CAT, F, reaction, topic, uri
 from tests.support.index import build, miscounts_of, op, state_of
 from tests.support.site import Reply, said
@@ -25,33 +24,6 @@ from tests.support.waiting import until
 async def scene(database: Pool) -> AsyncIterator[Scene]:
     async with backfill_scene(database, "elsewhere", seconds=120) as scene:
         yield scene
-
-
-class Gate:
-    """A script that keeps all who ask waiting, until it is opened."""
-
-    def __init__(self) -> None:
-        self.opened = trio.Event()
-        self.waiting = 0
-
-    async def __call__(self, params: Params) -> Reply | None:
-        self.waiting += 1
-        await self.opened.wait()
-        self.waiting -= 1
-        return None
-
-    async def wait_full(self, count: int) -> None:
-        async def is_full() -> bool:
-            return self.waiting >= count
-
-        await until(is_full)
-
-
-def gated(scene: Scene, *repos: Repo) -> Gate:
-    gate = Gate()
-    for repo in repos:
-        repo.scripts[LATEST] = gate
-    return gate
 
 
 async def repos_of(scene: Scene) -> list[Repo]:
@@ -390,66 +362,6 @@ async def test_waits_for_the_stream(database: Pool) -> None:
 
 async def has_beaten(scene: Scene, since: float) -> bool:
     return scene.manager.pulse.last_beat > since
-
-
-# Mending --------------------------------------------------------------------------------------------------------------
-
-
-async def test_stale_repositories_are_mended_outside_jobs(scene: Scene) -> None:
-    """Tried again until it works; then all is forgotten."""
-    ann = scene.member(ANN)
-    await scene.done()
-    ann.put(POST, 300, topic("missed"))
-    ann.scripts[LATEST] = at_first(2, Reply(500))
-    async with scene.database.transaction() as tx:
-        await ledger.mark_stale(tx, {ANN: "missed_commit"})
-    async with scene.running(patience=replace(LITTLE, first_mend_seconds=0)):
-
-        async def is_mended() -> bool:
-            scene.manager.wake_up.ring()
-            return await scene.stale() == set()
-
-        await until(is_mended)
-    assert await scene.is_in(ann)
-    assert await scene.one("SELECT mend_failures FROM repos WHERE did = $1", ANN) == 0
-    assert len(await scene.history()) == 1
-
-
-async def test_mending_waits_longer_each_time(scene: Scene) -> None:
-    """Up to an hour; and as long as a server asks for."""
-    book = MendBook(database=scene.database)
-    await scene.do("INSERT INTO repos (did, stale_since, stale_reason) VALUES ($1, now(), 'sync')", ANN)
-    waits = []
-    for tries in (0, 1, 2, 20):
-        due = jobs.RepoDue(did=ANN, tries=tries, pds=None, is_closed=False, synced_rev=None)
-        await book.failed(due, None, "away", worth_retry=True)
-        waits.append(await mend_wait(scene))
-    assert [round(wait / 5) for wait in waits] == [1, 2, 4, 720]
-    await book.later(replace(due, tries=0), "parked", seconds=600)
-    assert round(await mend_wait(scene) / 5) == 120
-
-
-async def mend_wait(scene: Scene) -> float:
-    """In the database's time, within the quarter of a minute that a slow machine may take."""
-    return float(
-        await scene.one("SELECT extract(epoch FROM mend_at - now())::float8 + 1 FROM repos WHERE did = $1", ANN)
-    )
-
-
-async def test_job_does_not_wait_for_mending(scene: Scene) -> None:
-    """A stale repository on a server that never ends its answers must not keep the next job from beginning."""
-    ann = scene.member(ANN, "elsewhere")
-    await scene.done()
-    gate = gated(scene, ann)
-    async with scene.database.transaction() as tx:
-        await ledger.mark_stale(tx, {ANN: "sync"})
-    scene.manager.wake_up.ring()
-    async with scene.running():
-        await gate.wait_full(1)
-        ann.scripts.clear()
-        job = await scene.ended(await scene.ask())
-        assert job.status == "completed"
-        assert not gate.opened.is_set()
 
 
 async def test_beats_while_a_repository_takes_long(scene: Scene) -> None:

@@ -17,8 +17,9 @@ from daemon.pool import Pool
 from forum import jobs, stream
 from forum.protocol.events import GapFound
 from forum.records.names import BOARD, FORUM, MEMBERSHIP, POST
-from tests.standins.pds import LIST, Net, Repo, small_net
+from tests.standins.pds import LATEST, LIST, Net, Params, Repo, small_net
 from tests.support.forum import STAMP, F, board, membership, tid, topic
+from tests.support.site import Reply
 from tests.support.waiting import until
 
 LITTLE = Patience(first_parking_seconds=0.01, first_retry_seconds=0.0, first_mend_seconds=3600, records=150)
@@ -174,3 +175,30 @@ async def backfill_scene(
         forum.put(FORUM, "self", {"name": "The forum", "createdAt": STAMP})
         forum.put(BOARD, tid(0), board())
         yield Scene(net, database, manager)
+
+
+class Gate:
+    """A script that keeps all who ask waiting, until it is opened."""
+
+    def __init__(self) -> None:
+        self.opened = trio.Event()
+        self.waiting = 0
+
+    async def __call__(self, params: Params) -> Reply | None:
+        self.waiting += 1
+        await self.opened.wait()
+        self.waiting -= 1
+        return None
+
+    async def wait_full(self, count: int) -> None:
+        async def is_full() -> bool:
+            return self.waiting >= count
+
+        await until(is_full)
+
+
+def gated(scene: Scene, *repos: Repo) -> Gate:
+    gate = Gate()
+    for repo in repos:
+        repo.scripts[LATEST] = gate
+    return gate
