@@ -101,7 +101,7 @@ class Store:
 
     async def _commit(self, events: Sequence[StreamEvent], ops: Sequence[RecordOp]) -> None:
         async with self._database.transaction() as tx:
-            await ledger.take_lock(tx)
+            await ledger.take_lock(tx, replayable=True)
             gaps = [event for event in events if isinstance(event, GapFound)]
             await stream.open_gaps(tx, self._source, gaps)
             applied = await ledger.apply(tx, ops, forum_did=self._forum_did)

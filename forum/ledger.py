@@ -21,6 +21,8 @@ READING = 1
 LOCK = 0x61746262  # "atbb": one writer at a time, in whichever process
 
 TAKE_LOCK = "SELECT pg_advisory_xact_lock($1)"
+# Without waiting for the disk: what a crash of the machine takes, cursor and all, comes again from the stream.
+TAKE_LOCK_LAZILY = "SELECT pg_advisory_xact_lock($1), set_config('synchronous_commit', 'off', true)"
 
 # Closed accounts (deactivated, taken down, deleted) are closed to commits: becoming active again makes them stale.
 CLAIM = """
@@ -132,9 +134,12 @@ class Snapshot:
     collections: Sequence[str]
 
 
-async def take_lock(tx: Connection) -> None:
-    """Wait to be the one writer until the transaction ends; what was committed before is then seen."""
-    await tx.execute(TAKE_LOCK, LOCK)
+async def take_lock(tx: Connection, *, replayable: bool = False) -> None:
+    """Wait to be the one writer until the transaction ends; what was committed before is then seen.
+
+    `replayable`: all that is written comes again if it is lost, so the commit need not wait for the disk.
+    """
+    await tx.execute(TAKE_LOCK_LAZILY if replayable else TAKE_LOCK, LOCK)
 
 
 async def apply(tx: Connection, ops: Iterable[RecordOp], *, forum_did: str) -> Applied:
