@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import trio
@@ -74,6 +75,10 @@ async def test_long_path(data_dir: Path) -> None:
     deep.mkdir(parents=True)
     async with embedded_postgres(deep, pulse=Pulse("postgres")) as dsn:
         await run(dsn, "SELECT 1")
+        sockets = trio.Path(parse_qs(urlsplit(dsn).query)["host"][0])
+        assert not sockets.is_relative_to(deep)
+        assert await sockets.is_dir()
+    assert not await sockets.exists()
 
 
 async def test_killed_server_is_started_again(data_dir: Path) -> None:
