@@ -27,6 +27,7 @@ from forum.errors import BadInput, Unavailable
 LOOK_SECONDS = 5.0  # how long a lost wake-up can go unnoticed
 CANCEL_LOOK_SECONDS = 1.0
 IDLE_SECONDS = 0.2  # between looks at a plan whose rest waits for hosts
+SOME = 5  # names in a message
 AHEAD = 100  # repositories looked at together: a look costs about as much as a visit
 WORKERS_FOR_OTHERS = 2  # than the host that has the most of them
 
@@ -116,11 +117,19 @@ async def _watch_for_cancel(manager: Backfill, job: jobs.Job, scope: trio.Cancel
 
 async def _finish(manager: Backfill, job: jobs.Job, status: jobs.Status, message: str | None = None) -> None:
     async with manager.database.transaction() as tx:
-        stale = await jobs.count_stale(tx, job.id)
+        stale = await jobs.stale_among(tx, job.id)
         if status == "completed" and stale:
-            message = f"{stale} repositories could not be fetched and are tried again; see the errors."
+            message = (
+                f"Repositories not fetched yet: {len(stale)} ({_some(stale)}). They are tried again; see the errors."
+            )
         await jobs.finish(tx, job.id, status, message)
-    log.info("backfill_ended", id=job.id, type=job.type, status=status, stale=stale)
+    log.info("backfill_ended", id=job.id, type=job.type, status=status, stale=len(stale))
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = len(names) - SOME
+    return ", ".join(names[:SOME]) + (f" and {more} more" if more > 0 else "")
 
 
 async def _visit_repos(manager: Backfill, job: jobs.Job) -> None:
@@ -195,9 +204,10 @@ async def _plan_rest(manager: Backfill, job: jobs.Job, hosts: Hosts) -> None:
         await jobs.plan_known(tx, job.id)
         await jobs.plan(tx, job.id, manager.dids)
         servers = {*await accounts.pds_origins(tx), *home, *manager.servers}
-    await list_repos(hosts, manager.relay_url, sorted(servers), add)
+    unlisted = await list_repos(hosts, manager.relay_url, sorted(servers), add)
+    message = f"No complete list of accounts from {_some(unlisted)}." if unlisted else None
     async with manager.database.transaction() as tx:
-        await jobs.close_plan(tx, job.id)
+        await jobs.close_plan(tx, job.id, message)
 
 
 async def _home(manager: Backfill) -> list[str]:

@@ -21,10 +21,11 @@ Found = Callable[[Sequence[str]], Awaitable[None]]
 log = structlog.get_logger()
 
 
-async def list_repos(hosts: Hosts, relay_url: str, servers: Sequence[str], found: Found) -> None:
-    """Call `found` with each page of DIDs. A server that does not answer is logged and left out."""
+async def list_repos(hosts: Hosts, relay_url: str, servers: Sequence[str], found: Found) -> list[str]:
+    """Call `found` with each page of DIDs; the servers whose lists stayed incomplete, the relay among them."""
     if relay_url and await _from_relay(hosts, relay_url, found):
-        return
+        return []
+    unlisted = [relay_url] if relay_url else []
     limit, one_by_one = trio.CapacityLimiter(AT_ONCE), trio.Lock()
 
     async def found_here(dids: Sequence[str]) -> None:
@@ -33,11 +34,13 @@ async def list_repos(hosts: Hosts, relay_url: str, servers: Sequence[str], found
 
     async def ask(server: str) -> None:
         async with limit:
-            await _pages(hosts, server, "com.atproto.sync.listRepos", {}, found_here)
+            if not await _pages(hosts, server, "com.atproto.sync.listRepos", {}, found_here):
+                unlisted.append(server)
 
     async with trio.open_nursery() as nursery:
         for server in servers:
             nursery.start_soon(ask, server)
+    return unlisted
 
 
 async def _from_relay(hosts: Hosts, relay_url: str, found: Found) -> bool:

@@ -17,6 +17,7 @@ from forum.records.names import FORUM_COLLECTIONS, MEMBER_COLLECTIONS
 
 PIECE_RECORDS = 1_000  # gathered before they are committed: the memory a repository may take
 PAGE_BYTES = 12_000_000
+MOST_EMPTY_PAGES = 20  # in a row: a server may sift its pages, but must come to an end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,16 +35,24 @@ class Piece:
 
 
 class Pieces:
-    """Gathers the pages of one repository until they are worth a transaction."""
+    """Gathers the pages of one repository until they are worth a transaction.
+
+    `forged` are the collections in which a record does not match its CID.
+    """
 
     def __init__(self, snapshot: Snapshot, commit: "Commit") -> None:
         self.snapshot = snapshot
         self._commit = commit
         self._pages: list[Page] = []
         self._is_first = True
+        self.records = 0
+        self.forged: set[str] = set()
 
     async def add(self, page: Page) -> None:
         self._pages.append(page)
+        self.records += len(page.ops)
+        if any(op.why == "bad_cid" for op in page.ops):
+            self.forged.add(page.collection)
         if sum(len(page.ops) for page in self._pages) >= PIECE_RECORDS:
             await self.hand_over(is_last=False)
 
@@ -84,23 +93,28 @@ async def take_snapshot(
         return None
     snapshot = Snapshot(did=did, rev=rev, collections=collections_of(did, forum_did))
     pieces = Pieces(snapshot, commit)
-    records = 0
     for collection in snapshot.collections:
-        records += await _take_collection(hosts, pds, pieces, collection)
-    await pieces.hand_over(is_last=True)
-    return records
+        await _take_collection(hosts, pds, pieces, collection)
+    await pieces.hand_over(is_last=not pieces.forged)
+    if pieces.forged:  # what can be believed is in, and the repository stays stale
+        raise BadCollection(min(pieces.forged), BadInput("bad_cid", "a record does not match its CID"))
+    return pieces.records
 
 
-async def _take_collection(hosts: Hosts, pds: str, pieces: Pieces, collection: str) -> int:
-    high, count = None, 0
+async def _take_collection(hosts: Hosts, pds: str, pieces: Pieces, collection: str) -> None:
+    high, count, empty = None, 0, 0
     cursor: str | None = ""
     while cursor is not None:
         page, cursor = await _page(hosts, pds, pieces.snapshot, collection, high, cursor)
+        empty = 0 if page.ops else empty + 1
+        if empty > MOST_EMPTY_PAGES:
+            raise BadCollection(collection, BadInput("endless", f"{empty} pages without a record"))
+        if empty and cursor is not None:
+            continue
         high, count = page.low, count + len(page.ops)
         if count > hosts.patience.records:
             raise BadCollection(collection, BadInput("endless", f"more than {hosts.patience.records} records"))
         await pieces.add(page)
-    return count
 
 
 async def _page(
@@ -122,5 +136,5 @@ async def _page(
         except BadInput as bad:
             raise BadCollection(collection, bad) from bad
         else:
-            low = found.ops[-1].rkey if found.cursor is not None else ""
+            low = found.ops[-1].rkey if found.ops and found.cursor is not None else ""
             return Page(did=did, collection=collection, rev=rev, low=low, high=high, ops=found.ops), found.cursor

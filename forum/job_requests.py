@@ -22,7 +22,7 @@ async def ask_for_job(tx: Connection, force: str | None) -> jobs.Job | None:
         raise NobodyLeads
     if await jobs.current(tx) is not None:
         raise jobs.AlreadyRunning
-    kind = forced(force) or await jobs.verdict(tx)
+    kind = forced(force) or await jobs.needed(tx)
     return None if kind is None else await jobs.start(tx, kind)
 
 

@@ -18,6 +18,8 @@ Status = Literal["in_progress", "completed", "failed", "cancelled"]
 LONGEST_MESSAGE = 500
 MOST_ERRORS = 1_000
 
+# Without a place in the stream or without the forum's own record everything is missing, whatever the gaps say.
+HAS_BEGUN = "SELECT EXISTS (SELECT FROM stream WHERE cursor IS NOT NULL) AND EXISTS (SELECT FROM forum)"
 # A gap without which nothing of us is there to catch up with asks for everything.
 VERDICT = """
 SELECT CASE WHEN count(*) = 0 THEN NULL
@@ -45,7 +47,7 @@ WITH planned AS (
         ON CONFLICT DO NOTHING RETURNING 1)
 UPDATE backfills SET dids_total = dids_total + (SELECT count(*) FROM planned) WHERE id = $1
 """
-PLANNED = "UPDATE backfills SET planned = true WHERE id = $1"
+PLANNED = "UPDATE backfills SET planned = true, error_message = left($2, $3) WHERE id = $1"
 NEXT_REPOS = """
 SELECT r.did, r.tries, coalesce(a.pds, r.pds) AS pds, coalesce(a.status <> 'active', false) AS is_closed,
        CASE WHEN p.stale_since IS NULL THEN p.synced_rev END AS synced_rev
@@ -78,10 +80,12 @@ ERRORS = """
 SELECT id, did, collection, error_message, created_at FROM backfill_errors WHERE backfill_id = $1 ORDER BY id LIMIT $2
 """
 STALE_AMONG = """
-SELECT count(*) FROM backfill_repos b JOIN repos r USING (did) WHERE b.backfill_id = $1 AND r.stale_since IS NOT NULL
+SELECT did FROM backfill_repos b JOIN repos r USING (did) WHERE b.backfill_id = $1 AND r.stale_since IS NOT NULL
+ ORDER BY b.place
 """
 FINISH = """
-UPDATE backfills SET status = $2, error_message = $3, completed_at = clock_timestamp()
+UPDATE backfills SET status = $2, error_message = nullif(left(concat_ws(' ', error_message, $3::text), $4), ''),
+                     completed_at = clock_timestamp()
  WHERE id = $1 AND status = 'in_progress' RETURNING started_at
 """
 CLOSE_GAPS = "UPDATE gaps SET closed_at = clock_timestamp() WHERE closed_at IS NULL AND opened_at < $1"
@@ -154,6 +158,11 @@ async def verdict(connection: Connection, *, since: datetime | None = None) -> T
     return found
 
 
+async def needed(connection: Connection) -> Type | None:
+    """The kind of job that would make the index complete; None when it is."""
+    return await verdict(connection) if await connection.fetchval(HAS_BEGUN) else "full_sync"
+
+
 async def start(tx: Connection, kind: Type) -> Job:
     """Ask for a job; whoever leads is told. Raises `AlreadyRunning`."""
     try:
@@ -224,9 +233,9 @@ async def plan_known(tx: Connection, job_id: int) -> None:
     await tx.execute(PLAN_KNOWN, job_id)
 
 
-async def close_plan(tx: Connection, job_id: int) -> None:
-    """All repositories are planned: after a restart the network is not asked again."""
-    await tx.execute(PLANNED, job_id)
+async def close_plan(tx: Connection, job_id: int, message: str | None = None) -> None:
+    """All repositories are planned: after a restart the network is not asked again. `message` says what is missing."""
+    await tx.execute(PLANNED, job_id, message, LONGEST_MESSAGE)
 
 
 async def next_repos(
@@ -275,15 +284,14 @@ async def add_error(tx: Connection, job_id: int, did: str, collection: str | Non
     await tx.execute(ADD_ERROR, job_id, did, collection, message.replace("\0", "")[:LONGEST_MESSAGE])
 
 
-async def count_stale(connection: Connection, job_id: int) -> int:
-    """How many of a job's repositories are still stale."""
-    stale: int = await connection.fetchval(STALE_AMONG, job_id)
-    return stale
+async def stale_among(connection: Connection, job_id: int) -> list[str]:
+    """Those of a job's repositories that are still stale."""
+    return [row["did"] for row in await connection.fetch(STALE_AMONG, job_id)]
 
 
 async def finish(tx: Connection, job_id: int, status: Status, message: str | None = None) -> None:
-    """End a job. A completed one closes the gaps that were open when it began."""
-    started = await tx.fetchval(FINISH, job_id, status, message and message[:LONGEST_MESSAGE])
+    """End a job; `message` is added to what it says. A completed one closes the gaps that were open when it began."""
+    started = await tx.fetchval(FINISH, job_id, status, message, LONGEST_MESSAGE)
     if started is None:
         return
     if status == "completed":

@@ -21,7 +21,7 @@ MAX_DIDS: Final = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordPage:
-    """Records with falling keys; `cursor` is None on the last page."""
+    """Records with falling keys; `cursor` is None on the last page, and may follow a page without any."""
 
     ops: tuple[RecordOp, ...]
     cursor: str | None
@@ -55,7 +55,7 @@ def read_records(answer: object, *, did: str, collection: str, rev: str, below: 
         below = op.rkey
         ops.append(op)
     cursor = answer.get("cursor")
-    return RecordPage(ops=tuple(ops), cursor=cursor if isinstance(cursor, str) and cursor and ops else None)
+    return RecordPage(ops=tuple(ops), cursor=cursor if isinstance(cursor, str) and cursor else None)
 
 
 def read_dids(answer: object, field: str = "repos") -> DidPage:

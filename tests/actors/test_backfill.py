@@ -111,10 +111,12 @@ async def test_who_is_visited_without_a_relay(scene: Scene) -> None:
 
 @pytest.mark.parametrize("reply", [Reply(500), said({"error": "MethodNotImplemented"}, 501), said([]), Reply(404)])
 async def test_relay_that_is_of_no_use(scene: Scene, reply: Reply) -> None:
-    """Then the servers are asked."""
-    scene.net.servers["relay"].scripts[BY_COLLECTION] = always(reply)
+    """Then the servers are asked, and the job says so: accounts of servers we do not know may be missing."""
+    relay = scene.net.servers["relay"]
+    relay.scripts[BY_COLLECTION] = always(reply)
     repos = [scene.member(ANN), scene.member(BOB)]
-    assert (await scene.done()).dids_total == 3
+    job = await scene.done()
+    assert (job.dids_total, job.error_message) == (3, f"No complete list of accounts from {relay.url}.")
     assert await scene.is_in(*repos)
 
 

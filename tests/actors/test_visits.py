@@ -214,7 +214,10 @@ async def test_accounts_that_cannot_be_resolved(scene: Scene) -> None:
 
 
 async def test_records_that_are_not_what_they_say(scene: Scene) -> None:
-    """A wrong CID, another collection's type, a broken record: only they are kept out, with the reason."""
+    """A wrong CID, another collection's type, a broken record: only they are kept out, with the reason.
+
+    The wrong CID is the server's doing, so the repository is not done with.
+    """
     bob = bob_of(scene)
     bob.put(POST, 50, {"text": "no board"})
     bob.put(POST, 51, {**topic("another type"), "$type": MEMBERSHIP})
@@ -222,7 +225,10 @@ async def test_records_that_are_not_what_they_say(scene: Scene) -> None:
     honest = [bob.entry(POST, key) for key in sorted(bob.records[POST], reverse=True)]
     lies = [{**one, "cid": cid_of({})} if one["uri"].endswith(tid(52)) else one for one in honest]
     bob.scripts[LIST] = posts(always(listing(*lies)))
-    await scene.done()
+    job = await scene.done()
+    assert await scene.errors(job) == [(BOB, POST, "bad_cid: a record does not match its CID")]
+    assert await scene.stale() == {BOB}
+    assert job.error_message == f"Repositories not fetched yet: 1 ({BOB}). They are tried again; see the errors."
     for key in (50, 51, 52):
         bob.delete(POST, key)
     assert await scene.is_in(bob)
@@ -231,6 +237,30 @@ async def test_records_that_are_not_what_they_say(scene: Scene) -> None:
     ]
     assert None not in reasons
     assert reasons[2] == "bad_cid"
+
+
+async def test_pages_without_records(scene: Scene) -> None:
+    """A server may sift its pages: one without records is no end while a cursor says that more follows."""
+    bob = bob_of(scene)
+
+    async def sifted(params: Params) -> Reply | None:
+        cursor = params.get("cursor", "-")
+        if cursor.startswith("---"):
+            return bob.page({**params, "cursor": "z"})
+        return listing(cursor=f"{cursor}-") if cursor.startswith("-") else None
+
+    bob.scripts[LIST] = posts(sifted)
+    assert await scene.errors(await scene.done()) == []
+    assert await scene.is_in(bob)
+
+
+async def test_pages_without_records_or_end(scene: Scene) -> None:
+    async def empty(params: Params) -> Reply:
+        return listing(cursor=params.get("cursor", "") + "x")
+
+    bob_of(scene).scripts[LIST] = posts(empty)
+    ((did, collection, reason),) = await scene.errors(await scene.done())
+    assert (did, collection, reason.split(":")[0]) == (BOB, POST, "endless")
 
 
 @pytest.mark.slow

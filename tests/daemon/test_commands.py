@@ -24,6 +24,10 @@ from tests.conftest import fresh_dsn
 
 ANN = "did:plc:" + "a" * 24
 LEAD = "UPDATE leader SET heartbeat_at = clock_timestamp()"
+BEGUN = (
+    "INSERT INTO stream (source, cursor, connected_at) VALUES ('wss://relay', 1, now())",
+    "INSERT INTO forum (uri, name) VALUES ('at://did:plc:forum/space.atbb.forum.forum/self', 'Cats')",
+)
 GAP = "INSERT INTO gaps (source, reason) VALUES ('wss://relay', 'outage')"
 
 Run = Callable[..., Result]
@@ -237,7 +241,7 @@ async def test_database_away(data_dir: Path) -> None:
 @pytest.mark.slow
 async def test_backfill_starts(index: Pool, dsn: str, data_dir: Path) -> None:
     """Not needed; needed; already running; forced."""
-    await execute(index, LEAD)
+    await execute(index, LEAD, *BEGUN)
     assert await atbb("backfill", data_dir=data_dir, dsn=dsn) == (
         0, "No backfill needed. Use --force catch_up or --force full_sync to override.\n", "",
     )  # fmt: skip

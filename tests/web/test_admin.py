@@ -32,8 +32,9 @@ ENDPOINTS = (
 
 @pytest.fixture
 async def owner(database: Pool) -> AsyncIterator[httpx.AsyncClient]:
-    """A client that may do everything, where some process leads."""
+    """A client that may do everything, where some process leads and the stream was followed."""
     await lead(Rows(database))
+    await begun(Rows(database))
     async with client_as(database) as client:
         yield client
 
@@ -42,6 +43,12 @@ async def lead(rows: Rows, *, silent_seconds: int = 0) -> None:
     await rows.run(
         "UPDATE leader SET heartbeat_at = clock_timestamp() - make_interval(secs => $1)", float(silent_seconds)
     )
+
+
+async def begun(rows: Rows) -> None:
+    """There is a place in the stream, and the forum's own record."""
+    await rows.run("INSERT INTO stream (source, cursor, connected_at) VALUES ('wss://relay', 1, now())")
+    await rows.forum()
 
 
 async def gap(rows: Rows, reason: str = "outage") -> None:
@@ -74,6 +81,7 @@ async def test_only_for_those_who_may(database: Pool, method: str, path: str) ->
 async def test_a_granted_permission_is_enough(database: Pool, rows: Rows) -> None:
     """No more than manageForum is asked for, and a ban takes it away."""
     await lead(rows)
+    await begun(rows)
     await rows.run(
         "INSERT INTO roles (uri, name, permissions, priority, created_at)"
         " VALUES ('at://keeper', 'Keeper', '{space.atbb.permission.manageForum}', 5, now())"
@@ -129,6 +137,14 @@ async def test_needed(owner: httpx.AsyncClient, rows: Rows, reasons: list[str], 
         await gap(rows, reason)
     response = await owner.post(BACKFILL)
     assert (response.status_code, response.json()["type"]) == (202, kind)
+
+
+@pytest.mark.parametrize("missing", ["DELETE FROM stream", "UPDATE stream SET cursor = NULL", "DELETE FROM forum"])
+async def test_nothing_to_catch_up_with(owner: httpx.AsyncClient, rows: Rows, missing: str) -> None:
+    """Without a cursor or without the forum's record everything is fetched, whichever gaps are open."""
+    await rows.run(missing)
+    response = await owner.post(BACKFILL)
+    assert (response.status_code, response.json()["type"]) == (202, "full_sync")
 
 
 async def test_not_needed(owner: httpx.AsyncClient) -> None:
