@@ -4,7 +4,7 @@
 #   make demo    a whole forum on this machine: network, database, daemon, members who write; Ctrl-C ends it
 #   make test    all tests
 #   make check   what must hold before a change is pushed: format, lint, types, import contracts, tests
-#   make soak    fifty crashes in a row
+#   make soak    eighty crashes in a row, thirty of them in the middle of a backfill
 #   make bench   how fast it is here
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -16,6 +16,7 @@ NETWORK = tests/network
 COLLECTION = bruno
 PYTEST_ARGS ?= -n 2
 KILLS ?= 50
+BACKFILL_KILLS ?= 30
 
 .PHONY: demo test check lint format soak bench setup network api-client clean
 
@@ -39,7 +40,8 @@ format: setup
 	$(BIN)/ruff format .
 
 soak: setup network
-	ATBB_KILLS=$(KILLS) $(BIN)/pytest tests/e2e/test_crashes.py
+	ATBB_KILLS=$(KILLS) ATBB_BACKFILL_KILLS=$(BACKFILL_KILLS) \
+		$(BIN)/pytest tests/e2e/test_crashes.py tests/e2e/test_backfill.py
 
 bench: setup
 	@$(BIN)/python -m bench
