@@ -17,7 +17,7 @@ from actors.health import Pulse
 from bench.confirming import confirm_rates
 from bench.events import topic, written
 from bench.latency import Reader, latencies, replies
-from bench.measure import Plan, Row, main
+from bench.measure import Plan, Row, main, report
 from bench.repos import RECORDS, Repos, Settling, bare_seconds, settled, settling
 from bench.stream import Listener, listening
 from bench.subject import POLL_SECONDS, Subject, data_directory, dsn_of
@@ -167,7 +167,7 @@ async def one_round(syncing: Syncing) -> Round:
     again = await bare_seconds(syncing.repos)
     cpu, (daemon_cpu, _) = time.process_time() - cpu, syncing.subject.cpu_seconds()
     in_sync = await syncing.full_sync() / again
-    return Round(
+    found = Round(
         bare=again,
         bare_cpu=cpu,
         filling=filling,
@@ -175,6 +175,8 @@ async def one_round(syncing: Syncing) -> Round:
         daemon_cpu=syncing.subject.cpu_seconds()[0] - daemon_cpu,
         live=await syncing.live_milliseconds(),
     )
+    report(found)
+    return found
 
 
 async def identities_besides(syncing: Syncing) -> tuple[float, float]:
@@ -229,10 +231,11 @@ async def measure_network(plan: Plan, network: Network) -> list[Row]:
 
 
 async def measure(plan: Plan) -> list[Row]:
-    with running_network() as network:
-        rows = await measure_network(plan, network)
     confirmed = await confirm_rates(plan)
-    return [*rows, Row(name="records in sync confirmed", values=confirmed, unit="records/s", wanted="≥ 10,000")]
+    row = Row(name="records in sync confirmed", values=confirmed, unit="records/s", wanted="≥ 10,000")
+    report(row)
+    with running_network() as network:
+        return [*await measure_network(plan, network), row]
 
 
 if __name__ == "__main__":

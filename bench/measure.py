@@ -4,6 +4,7 @@ import argparse
 import os
 import platform
 import statistics
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -50,6 +51,11 @@ def table(rows: Iterable[Row]) -> str:
     )
     head = ["| what | median | lowest–highest | wanted |", "|---|---|---|---|"]
     return "\n".join([f"Measured on {machine}.", "", *head, *map(str, rows)])
+
+
+def report(progress: object) -> None:
+    """Say what is known already, beside the table: a long measurement may be cut short."""
+    print(progress, file=sys.stderr, flush=True)
 
 
 def ratios(these: Sequence[float], those: Sequence[float]) -> list[float]:
