@@ -8,6 +8,7 @@ the account. While nobody is signed in the forum is read-only. Words kept here n
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Literal, TypeVar
 
 import structlog
@@ -15,6 +16,7 @@ import trio
 
 from actors.health import Pulse
 from actors.pds_client import PdsClient, Refused, Tokens
+from actors.repository import Repository
 from actors.resolver import Resolver
 from forum.errors import BadInput, Unavailable
 from forum.own_writes import OwnWrite, Record
@@ -73,16 +75,21 @@ class Session:
         self.tokens = tokens
         self._refreshing = trio.Lock()
 
-    async def use(self, act: Callable[[PdsClient, Tokens], Awaitable[T]]) -> T:
+    async def use(self, act: Callable[[Repository], Awaitable[T]]) -> T:
         """Do it with a token that lives, once more with a new one if this has ended."""
         tokens = self.tokens
         try:
-            return await act(self.pds, tokens)
+            return await act(self.repository)
         except Refused as refused:
             if refused.name not in SESSION_IS_OVER:
                 raise
         await self.refresh(tokens)
-        return await act(self.pds, self.tokens)
+        return await act(self.repository)
+
+    @property
+    def repository(self) -> Repository:
+        """The account's, with the token of now."""
+        return Repository(self.pds, self.tokens.did, partial(self.pds.web.post, token=self.tokens.access))
 
     async def refresh(self, old: Tokens) -> None:
         """Replace these tokens, unless that was done while we waited for our turn."""
@@ -101,24 +108,23 @@ class ForumAccount:
 
     async def create(self, collection: str, record: Record, *, rkey: str | None = None) -> OwnWrite:
         """Write a new record; its key is the server's choice unless given."""
-        return await self._use(lambda pds, tokens: pds.create_record(tokens, collection, record, rkey))
+        return await self._use(lambda own: own.create(collection, record, rkey=rkey))
 
     async def put(self, collection: str, rkey: str, record: Record, *, swap: str | None = None) -> OwnWrite:
         """Write a record; with `swap` only over the one of that CID, else `Refused` with the name InvalidSwap."""
-        return await self._use(lambda pds, tokens: pds.put_record(tokens, collection, rkey, record, swap))
+        return await self._use(lambda own: own.put(collection, rkey, record, swap=swap))
 
     async def delete(self, collection: str, rkey: str) -> OwnWrite:
         """Delete a record; it need not be there."""
-        return await self._use(lambda pds, tokens: pds.delete_record(tokens, collection, rkey))
+        return await self._use(lambda own: own.delete(collection, rkey))
 
     async def record(self, collection: str, rkey: str) -> RecordOp | None:
         """What the repository holds there now."""
-        return await self._use(lambda pds, tokens: pds.get_record(tokens.did, collection, rkey))
+        return await self._use(lambda own: own.record(collection, rkey))
 
     async def records(self, collection: str) -> list[RecordOp]:
         """What the repository holds of a collection, newest first; only what we can read."""
-        found = await self._use(lambda pds, tokens: pds.list_records(tokens.did, collection))
-        return [op for op in found if op.record is not None]
+        return await self._use(lambda own: own.records(collection))
 
     @property
     def did(self) -> str:
@@ -129,7 +135,7 @@ class ForumAccount:
             raise ReadOnly(f"The forum can only be read right now. {self.state.error or SIGNING_IN}")
         return self._session
 
-    async def _use(self, act: Callable[[PdsClient, Tokens], Awaitable[T]]) -> T:
+    async def _use(self, act: Callable[[Repository], Awaitable[T]]) -> T:
         session = self._signed_in()
         try:
             return await session.use(act)

@@ -1,21 +1,22 @@
-"""A personal data server as one of its accounts uses it: sessions, writes and reads of records, by XRPC.
+"""A personal data server, by XRPC: sessions by password, and what anybody may read. For writes see `repository.py`.
 
-Follows com.atproto.server.* and com.atproto.repo.*, over the guarded client; what a server answers is checked.
-Keeps nothing and logs nothing: passwords and tokens pass through here.
+Follows com.atproto.server.*, com.atproto.repo.* and com.atproto.sync.*, over the guarded client; what a server answers
+is checked. Keeps nothing and logs nothing: passwords and tokens pass through here.
 """
 
 import base64
 import re
-from collections.abc import Awaitable, Mapping
+import time
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
 import msgspec
 
+from actors.hosts import pause_seconds
 from actors.web_client import Answer, WebClient
 from forum.errors import BadInput, Unavailable
-from forum.own_writes import OwnWrite, Record, read_delete, read_put
 from forum.protocol.events import RecordOp
-from forum.protocol.listing import PAGE, RecordPage, read_records
+from forum.protocol.listing import PAGE, RecordPage, read_latest_commit, read_records
 from forum.records.syntax import is_did
 
 UNTOLD_LIFETIME_SECONDS = 1800.0  # of an access token that does not say when it ends
@@ -32,6 +33,14 @@ class Refused(Exception):
     def __init__(self, name: str) -> None:
         super().__init__(f"the server refused: {name}")
         self.name = name
+
+
+class Busy(Unavailable):
+    """The server takes no more for now; `seconds` says how long it wants to be left alone."""
+
+    def __init__(self, origin: str, seconds: float) -> None:
+        super().__init__(f"{origin} wants to be left alone for {seconds:.0f} s")
+        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,25 +68,6 @@ class PdsClient:
         """A new pair; the old one ends."""
         return self._tokens(await self._post("com.atproto.server.refreshSession", None, token=tokens.refresh))
 
-    async def create_record(self, tokens: Tokens, collection: str, record: Record, rkey: str | None) -> OwnWrite:
-        """Write a new record; the server chooses the key unless one is given."""
-        asked = {"collection": collection, "record": record} | ({} if rkey is None else {"rkey": rkey})
-        answer = await self._write(tokens, "createRecord", asked)
-        return self._read_put(answer, tokens.did, collection, record)
-
-    async def put_record(
-        self, tokens: Tokens, collection: str, rkey: str, record: Record, swap: str | None
-    ) -> OwnWrite:
-        """Write a record; with `swap` only if that is the CID of the one there, else it is refused: `InvalidSwap`."""
-        asked = {"collection": collection, "rkey": rkey, "record": record}
-        answer = await self._write(tokens, "putRecord", asked | ({} if swap is None else {"swapRecord": swap}))
-        return self._read_put(answer, tokens.did, collection, record)
-
-    async def delete_record(self, tokens: Tokens, collection: str, rkey: str) -> OwnWrite:
-        """Delete a record; it need not be there."""
-        answer = await self._write(tokens, "deleteRecord", {"collection": collection, "rkey": rkey})
-        return read_delete(answer, did=tokens.did, collection=collection, rkey=rkey)
-
     async def get_record(self, did: str, collection: str, rkey: str) -> RecordOp | None:
         """The record that is there now, with `why` if it is not one we can read; None if there is none."""
         try:
@@ -104,50 +94,51 @@ class PdsClient:
                 break
         return found
 
-    async def _write(self, tokens: Tokens, method: str, asked: Mapping[str, object]) -> object:
-        return await self._post(f"com.atproto.repo.{method}", {"repo": tokens.did, **asked}, token=tokens.access)
+    async def latest_rev(self, did: str) -> str:
+        """The revision of the repository's newest commit."""
+        answer = await self._get("com.atproto.sync.getLatestCommit", did=did)
+        try:
+            return read_latest_commit(answer, time.time_ns() // 1_000)
+        except BadInput as bad:
+            raise self.senseless(bad.reason) from bad
 
-    async def _post(self, nsid: str, body: object, *, token: str | None) -> object:
-        return await self._said(self.web.post(f"{self.origin}/xrpc/{nsid}", body, token=token))
-
-    async def _get(self, nsid: str, **params: str) -> object:
-        return await self._said(self.web.get(f"{self.origin}/xrpc/{nsid}", params=params))
-
-    async def _said(self, asking: Awaitable[Answer]) -> object:
+    async def said(self, asking: Awaitable[Answer]) -> object:
         """What the server says. Errors without the protocol's word for them come from something in between."""
         try:
             answer = await asking
+            if answer.status == TOO_MANY_REQUESTS:
+                raise Busy(self.origin, pause_seconds(answer.headers, time.time()))
             said = answer.json() if answer.body else {}
         except BadInput as bad:
-            raise self._senseless(bad.reason) from bad
+            raise self.senseless(bad.reason) from bad
         if answer.status == 200:
             return said
         match said:
-            case {"error": str(name)} if 400 <= answer.status < 500 and answer.status != TOO_MANY_REQUESTS:
+            case {"error": str(name)} if 400 <= answer.status < 500:
                 raise Refused(name if _is_name(name) else "an error without a name")
-        raise self._senseless(f"status {answer.status}")
+        raise self.senseless(f"status {answer.status}")
+
+    def senseless(self, what: str) -> Unavailable:
+        return Unavailable(f"{self.origin} gives no sensible answer: {what}")
+
+    async def _post(self, nsid: str, body: object, *, token: str | None) -> object:
+        return await self.said(self.web.post(f"{self.origin}/xrpc/{nsid}", body, token=token))
+
+    async def _get(self, nsid: str, **params: str) -> object:
+        return await self.said(self.web.get(f"{self.origin}/xrpc/{nsid}", params=params))
 
     def _tokens(self, answer: object) -> Tokens:
         match answer:
             case {"did": str(did), "accessJwt": str(access), "refreshJwt": str(refresh)}:
                 if is_did(did) and _is_token(access) and _is_token(refresh):
                     return Tokens(did=did, access=access, refresh=refresh, lifetime_seconds=lifetime_of(access))
-        raise self._senseless("no session in it")
-
-    def _read_put(self, answer: object, did: str, collection: str, record: Record) -> OwnWrite:
-        try:
-            return read_put(answer, did=did, collection=collection, record=record)
-        except BadInput as bad:
-            raise self._senseless(bad.reason) from bad
+        raise self.senseless("no session in it")
 
     def _page(self, answer: object, did: str, collection: str, *, below: str | None) -> RecordPage:
         try:
             return read_records(answer, did=did, collection=collection, rev="", below=below)
         except BadInput as bad:
-            raise self._senseless(bad.reason) from bad
-
-    def _senseless(self, what: str) -> Unavailable:
-        return Unavailable(f"{self.origin} gives no sensible answer: {what}")
+            raise self.senseless(bad.reason) from bad
 
 
 def lifetime_of(token: str) -> float:

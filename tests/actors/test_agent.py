@@ -18,6 +18,7 @@ from actors.agent import (
     ForumAccount,
     Login,
     ReadOnly,
+    Session,
     account_of,
     run_agent,
 )
@@ -224,10 +225,10 @@ async def test_asks_where_the_account_lives(autojump_clock: MockClock) -> None:
 async def test_writes_answered_with_nonsense(answer: object) -> None:
     server = AccountServer()
     pds = PdsClient(server.client(), HOST)
-    tokens = await pds.create_session(HANDLE, PASSWORD)
+    repository = Session(pds, await pds.create_session(HANDLE, PASSWORD)).repository
     server.answers["createRecord"] = httpx.Response(200, json=answer)
     with pytest.raises(Unavailable, match="no sensible answer"):
-        await pds.create_record(tokens, CATEGORY, RECORD, None)
+        await repository.create(CATEGORY, RECORD)
 
 
 async def test_secrets_stay_out_of_words(autojump_clock: MockClock, caplog: pytest.LogCaptureFixture) -> None:
