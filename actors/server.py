@@ -62,19 +62,28 @@ class ClientServer(TCPServer):
             await super().run()
 
 
+async def listen(port: int) -> trio.SocketListener:
+    """Take the port, on loopback alone, before there is anything to serve; 0 is any that is free."""
+    [listener] = await trio.open_tcp_listeners(port, host="127.0.0.1", backlog=BACKLOG)
+    return listener
+
+
+def port_of(listener: trio.SocketListener) -> int:
+    port: int = listener.socket.getsockname()[1]
+    return port
+
+
 async def run_server(
     app: ASGIFramework,
+    listener: trio.SocketListener,
     *,
-    host: str,
-    port: int,
     stop: trio.Event,
     pulse: Pulse,
     grace_seconds: float,
     keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
-    task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until `stop`, then finish what is under way within the grace. Reports the port when it listens."""
-    listeners = await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
+    """Serve until `stop`, then finish what is under way within the grace."""
     context = WorkerContext(max_requests=None)
     streams: set[ClientStream] = set()
     serve_one = partial(serve_client, partial(ClientServer, ASGIWrapper(app), config(keep_alive_seconds), context))
@@ -83,9 +92,9 @@ async def run_server(
             watch.start_soon(cut_off, stop, grace_seconds, clients.cancel_scope, streams)
             async with trio.open_nursery() as accepting:
                 accept = partial(trio.serve_listeners, handler_nursery=clients)
-                accepting.start_soon(accept, partial(serve_one, streams, pulse), listeners)
+                accepting.start_soon(accept, partial(serve_one, streams, pulse), [listener])
                 pulse.become("running")
-                task_status.started(listeners[0].socket.getsockname()[1])
+                task_status.started()
                 await stop.wait()
                 accepting.cancel_scope.cancel()
             await context.terminated.set()  # idle connections close now, busy ones after their response

@@ -30,7 +30,7 @@ from actors.inbox import open_inbox
 from actors.leader import candidate, run_heartbeat, wait_to_lead
 from actors.notifier import run_notifier
 from actors.resolver import Resolver
-from actors.server import run_server
+from actors.server import listen, port_of, run_server
 from actors.web_client import open_web_client
 from daemon.forum_login import login_of, resolver_of
 from daemon.pool import Pool, open_pool
@@ -117,6 +117,7 @@ async def run_house(house: House) -> None:
 
 async def serve(house: House, *, task_status: trio.TaskStatus[int]) -> None:
     """HTTP: ready before the database is, so that health can say what is missing."""
+    listener = await listen(house.settings.port)
     site = Site(
         forum_did=house.forum_did,
         default_role=house.settings.default_member_role,
@@ -130,15 +131,9 @@ async def serve(house: House, *, task_status: trio.TaskStatus[int]) -> None:
         stop=house.stop,
         pool_figures=lambda: house.database.figures,
     )
-    await run_server(
-        app,
-        host="127.0.0.1",
-        port=house.settings.port,
-        stop=house.stop,
-        pulse=house.board.pulse("server"),
-        grace_seconds=GRACE_SECONDS,
-        task_status=task_status,
-    )
+    task_status.started(port_of(listener))
+    pulse = house.board.pulse("server")
+    await run_server(app, listener, stop=house.stop, pulse=pulse, grace_seconds=GRACE_SECONDS)
 
 
 async def run_actors(house: House) -> None:

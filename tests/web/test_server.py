@@ -18,7 +18,7 @@ from quart_trio import QuartTrio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.health import Pulse
-from actors.server import ClientStream, run_server
+from actors.server import ClientStream, listen, port_of, run_server
 from web.cover import finish_responses, log_requests, refuse_oddities
 
 GUARD_SECONDS = 20
@@ -54,18 +54,19 @@ async def serving(
     app: ASGIFramework, *, grace_seconds: float = GUARD_SECONDS, keep_alive_seconds: float = GUARD_SECONDS * 10
 ) -> AsyncIterator[Server]:
     stop, ended, pulse = trio.Event(), trio.Event(), Pulse("server")
+    listener = await listen(0)
 
-    async def run(task_status: trio.TaskStatus[int]) -> None:
+    async def run(task_status: trio.TaskStatus[None]) -> None:
         await run_server(
-            app, host="127.0.0.1", port=0, stop=stop, pulse=pulse, grace_seconds=grace_seconds,
+            app, listener, stop=stop, pulse=pulse, grace_seconds=grace_seconds,
             keep_alive_seconds=keep_alive_seconds, task_status=task_status,
         )  # fmt: skip
         ended.set()
 
     with trio.fail_after(GUARD_SECONDS):
         async with trio.open_nursery() as nursery:
-            port = await nursery.start(run)
-            yield Server(port, stop, ended, pulse)
+            await nursery.start(run)
+            yield Server(port_of(listener), stop, ended, pulse)
             stop.set()
 
 
@@ -235,11 +236,12 @@ async def test_cancelling_does_not_wait_for_stalled_readers() -> None:
     """Cancelled from outside, the server ends at once, whoever does not read."""
     app = app_of(partial(say, bytes(BIG)))
 
+    listener = await listen(0)
     with trio.move_on_after(GUARD_SECONDS) as guard:
         async with trio.open_nursery() as nursery:
-            serve = partial(run_server, covered(app), host="127.0.0.1", port=0, pulse=Pulse("server"))
-            port = await nursery.start(partial(serve, stop=trio.Event(), grace_seconds=GUARD_SECONDS * 10))
-            stream = await trio.open_tcp_stream("127.0.0.1", port)
+            serve = partial(run_server, covered(app), listener, pulse=Pulse("server"))
+            await nursery.start(partial(serve, stop=trio.Event(), grace_seconds=GUARD_SECONDS * 10))
+            stream = await trio.open_tcp_stream("127.0.0.1", port_of(listener))
             await stream.send_all(KEEPING)
             await stream.receive_some(1)
             await wait_all_tasks_blocked()  # the server is in the middle of its response
