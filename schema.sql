@@ -6,7 +6,7 @@
 --   3. the forum   what the forum's own repository holds: structure, roles, moderation
 --   4. members     what members' repositories hold: posts, memberships, reactions
 --   5. counts      topics and boards; kept by triggers, so they cannot drift from the rows they count
---   6. ours alone  what no repository holds: who is signed in
+--   6. ours alone  what no repository holds: who is signed in, or about to be
 --
 -- Records refer to each other by AT-URI and are joined when read: a reply may come before its topic.
 -- Text that is compared or ordered as the protocol does it (DIDs, keys, revs, URIs) is COLLATE "C".
@@ -440,10 +440,33 @@ CREATE TRIGGER members_went AFTER DELETE ON members
 -- Who is signed in. The cookie itself is not here, only its SHA-256. Lost, everybody signs in again.
 CREATE TABLE sessions (
     token_hash      bytea PRIMARY KEY,
+    id              bigint GENERATED ALWAYS AS IDENTITY UNIQUE,  -- by which its owner names it
     did             text COLLATE "C" NOT NULL,
+    grant_sealed    bytea,                  -- what their server gave us, encrypted; empty: it is over;
+                                            -- NULL: made in the operator's shell
+    user_agent      text,                   -- what the browser says of itself
     created_at      timestamptz NOT NULL DEFAULT now(),
     seen_at         timestamptz NOT NULL DEFAULT now(),     -- to the minute
     expires_at      timestamptz NOT NULL    -- as long after seen_at as the session was made for
 );
 -- To sweep out the expired ones.
 CREATE INDEX sessions_by_end ON sessions (expires_at);
+-- An account's own.
+CREATE INDEX sessions_of ON sessions (did);
+
+-- Sign-ins under way, from the moment we send a browser to its account's server until it comes back; each once.
+CREATE TABLE sign_ins (
+    state_hash      bytea PRIMARY KEY,
+    browser_hash    bytea NOT NULL,         -- of the cookie of the browser that began it
+    sealed          bytea NOT NULL,         -- what is needed to finish, encrypted
+    next_path       text NOT NULL,          -- where to go then
+    expires_at      timestamptz NOT NULL
+);
+-- To sweep out the abandoned ones.
+CREATE INDEX sign_ins_by_end ON sign_ins (expires_at);
+
+-- The key by which servers know us, encrypted; unless OAUTH_PRIVATE_KEY is set. Replaced, it ends what they gave us.
+CREATE TABLE client_keys (
+    single          boolean PRIMARY KEY DEFAULT true CHECK (single),
+    sealed          bytea NOT NULL
+);

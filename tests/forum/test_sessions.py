@@ -1,6 +1,7 @@
 """Sessions as rows: what the cookie is, how long it lasts, and that the table does not give it away."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,9 @@ AGE = "UPDATE sessions SET seen_at = seen_at - $1::interval, expires_at = expire
 LEFT = "SELECT extract(epoch FROM expires_at - now())::float FROM sessions"
 
 
-async def signed_in(database: Pool, did: str = ANN) -> str:
+async def signed_in(database: Pool, did: str = ANN, **more: Any) -> str:
     async with database.transaction() as tx:
-        return await sessions.create(tx, did, WEEK)
+        return await sessions.create(tx, did, WEEK, **more)
 
 
 async def who(database: Pool, token: str) -> str | None:
@@ -50,12 +51,52 @@ async def test_strange_cookies(database: Pool, token: str) -> None:
 
 
 async def test_ends(database: Pool) -> None:
-    """Signing out ends this one session."""
-    token, other = await signed_in(database), await signed_in(database)
+    """Signing out ends this one session, once, and gives what is to be revoked."""
+    token, other = await signed_in(database, grant_sealed=b"sealed"), await signed_in(database)
     async with database.transaction() as tx:
-        await sessions.end(tx, token)
+        ended = await sessions.end(tx, token)
+        assert ended is not None
+        assert ended.grant_sealed == b"sealed"
+        assert ended.was_of(token)
+        assert not ended.was_of(other)
+        assert await sessions.end(tx, token) is None
     assert await who(database, token) is None
     assert await who(database, other) == ANN
+
+
+async def test_its_owner_sees_and_ends_it(database: Pool) -> None:
+    """By its id, and nobody else does; what has expired is no longer there."""
+    await signed_in(database)
+    await value(database, AGE, WEEK)
+    tokens = [await signed_in(database, did, user_agent=did) for did in (ANN, BOB, ANN)]
+    async with database.transaction() as tx:
+        newest, oldest = await sessions.sessions_of(tx, ANN)
+        assert [newest.is_of(token) for token in tokens] == [False, False, True]
+        assert [oldest.is_of(token) for token in tokens] == [True, False, False]
+        assert newest.user_agent == ANN
+        assert await sessions.end_by_id(tx, BOB, oldest.id) is None
+        assert await sessions.end_by_id(tx, ANN, oldest.id) is not None
+        assert await sessions.end_by_id(tx, ANN, oldest.id) is None
+        assert [found.id for found in await sessions.sessions_of(tx, ANN)] == [newest.id]
+    assert [await who(database, token) for token in tokens] == [None, BOB, ANN]
+
+
+@pytest.mark.parametrize("said", ["a\0b", "x" * 100_000, "", "ü"])
+async def test_strange_browsers(database: Pool, said: str) -> None:
+    """What a browser says of itself is kept as far as it can be."""
+    token = await signed_in(database, user_agent=said)
+    assert await who(database, token) == ANN
+    assert await value(database, "SELECT length(user_agent) <= 300 FROM sessions")
+
+
+async def test_nothing_secret_is_shown(database: Pool) -> None:
+    """Neither the hash nor the grant is in what might be logged."""
+    token = await signed_in(database, grant_sealed=b"sealed-grant")
+    async with database.transaction() as tx:
+        [found] = await sessions.sessions_of(tx, ANN)
+        ended = await sessions.end(tx, token)
+    assert "hash" not in f"{found!r} {ended!r}"
+    assert "sealed" not in f"{found!r} {ended!r}"
 
 
 async def test_slides(database: Pool) -> None:
