@@ -1,10 +1,9 @@
-"""The command line: `atbb serve`, `backfill`, `session`, `config`, `schema`, and what forum_commands.py adds.
+"""The command line: `atbb serve`, `backfill`, `config`, `schema`; more are in forum_commands.py, session_commands.py.
 
 It reads the settings and calls one function; what goes wrong with a setting is one sentence and exit status 78.
 """
 
 import sys
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -13,8 +12,9 @@ import click
 import trio
 
 from daemon.exits import or_exit
-from daemon.forum_commands import board, category, did_value, init, role
+from daemon.forum_commands import board, category, init, role
 from daemon.logs import configure_logs
+from daemon.session_commands import session
 from daemon.settings import Settings, check_serving, load_settings, shown
 from forum import jobs
 
@@ -74,42 +74,6 @@ def backfill(config: Path | None, force: str | None, follow: bool) -> None:
     sys.exit(or_exit(partial(trio.run, partial(run_backfill, settings, force=force, follow=follow))))
 
 
-@main.group()
-def session() -> None:
-    """Sign accounts in from this shell, for scripts."""
-
-
-@session.command("create")
-@click.option("--did", required=True, callback=did_value, help="The account, by its DID.")
-@click.option("--days", type=click.IntRange(1, 365), help="How long it lasts unused. Default: SESSION_TTL_DAYS.")
-@click.pass_obj
-def create_session(config: Path | None, did: str, days: int | None) -> None:
-    """Sign an account in, and print the value of its cookie `atbb_session`.
-
-    Whoever has the value may do what the account may do, so keep it to yourself. Works while the daemon runs and
-    while it does not. An example:
-
-    \b
-    curl -X POST -b atbb_session=$(atbb session create --did did:plc:…) http://127.0.0.1:3000/api/admin/backfill
-    """
-    settings = or_exit(partial(load_settings, config))
-    configure_logs(settings.log_level)
-    ttl = timedelta(days=days or settings.session_ttl_days)
-    click.echo(or_exit(partial(trio.run, new_session, settings, did, ttl)))
-
-
-async def new_session(settings: Settings, did: str, ttl: timedelta) -> str:
-    """A session's token, whether its table was there before or not."""
-    from daemon.reach import open_database
-    from daemon.schema import apply_schema
-    from forum.sessions import create
-
-    async with open_database(settings) as database:
-        await apply_schema(database)
-        async with database.transaction() as tx:
-            return await create(tx, did, ttl)
-
-
 @main.command("config")
 @click.pass_obj
 def show_config(config: Path | None) -> None:
@@ -159,5 +123,5 @@ def config_lines(settings: Settings) -> list[str]:
     return [f"{name:<{widths[0]}}  {value:<{widths[1]}}  {origin}" for name, value, origin in rows]
 
 
-for command in (init, category, board, role):
+for command in (init, category, board, role, session):
     main.add_command(command)
