@@ -465,6 +465,19 @@ CREATE TABLE sign_ins (
 -- To sweep out the abandoned ones.
 CREATE INDEX sign_ins_by_end ON sign_ins (expires_at);
 
+-- Posts on their way, by the Idempotency-Key their author's client sent: which record key was chosen, and for what, so
+-- that a second try writes no second post. For a day.
+CREATE TABLE writes (
+    did             text COLLATE "C" NOT NULL,
+    key             text COLLATE "C" NOT NULL,
+    asked_hash      bytea NOT NULL,
+    rkey            text COLLATE "C" NOT NULL,
+    claimed_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (did, key)
+);
+-- To sweep out the old ones.
+CREATE INDEX writes_by_age ON writes (claimed_at);
+
 -- The key by which servers know us, encrypted; unless OAUTH_PRIVATE_KEY is set. Replaced, it ends what they gave us.
 CREATE TABLE client_keys (
     single          boolean PRIMARY KEY DEFAULT true CHECK (single),
