@@ -129,11 +129,16 @@ CREATE TABLE accounts (
     pds             text,                   -- origin, https://host
     signing_key     text,                   -- multibase, of #atproto
     resolved_at     timestamptz,
+    shown_handle    text COLLATE "C"        -- as people see it; of who was never asked about nothing can be said
+                    GENERATED ALWAYS AS (
+                        coalesce(handle, CASE WHEN resolved_at IS NOT NULL THEN 'handle.invalid' END)) STORED,
     refresh_at      timestamptz DEFAULT now(),  -- when the identity actor asks next; NULL: never again
     refresh_failures integer NOT NULL DEFAULT 0,
     status          text NOT NULL DEFAULT 'active'
                     CHECK (status IN ('active', 'deactivated', 'suspended', 'takendown', 'deleted')),
-    banned          boolean NOT NULL DEFAULT false  -- the decision of mod_actions, kept here to be joined cheaply
+    banned          boolean NOT NULL DEFAULT false, -- the decision of mod_actions, kept here to be joined cheaply
+    topics_until    text COLLATE "C",       -- limits_of(), kept here likewise: topics with higher keys are not shown;
+    replies_until   text COLLATE "C"        -- NULL: all are
 );
 -- Identity: the next accounts to ask about.
 CREATE INDEX accounts_due ON accounts (refresh_at) WHERE refresh_at IS NOT NULL;
@@ -191,6 +196,69 @@ CREATE TABLE grants (
 );
 -- The grant that decides: the first of its subject.
 CREATE INDEX grants_newest ON grants (subject, rkey DESC);
+
+-- What the settings say and statements must know. The leader writes it before it reads the stream.
+CREATE TABLE settings (
+    single          boolean PRIMARY KEY DEFAULT true CHECK (single),
+    forum_did       text COLLATE "C",
+    default_role    text DEFAULT 'Member'   -- by its name; NULL: joining is by approval
+);
+INSERT INTO settings DEFAULT VALUES;
+
+-- The roles that can be had: the forum's, or those built in while its repository has none (contract.md §1).
+CREATE VIEW roles_in_force AS
+SELECT uri, name, permissions, priority FROM roles
+ UNION ALL
+SELECT NULL, name, permissions, priority
+  FROM (VALUES ('Owner', '{*}'::text[], 0),
+               ('Admin', '{space.atbb.permission.manageCategories, space.atbb.permission.manageRoles,
+                           space.atbb.permission.manageMembers, space.atbb.permission.manageThemes,
+                           space.atbb.permission.moderatePosts, space.atbb.permission.lockTopics,
+                           space.atbb.permission.pinTopics, space.atbb.permission.banUsers,
+                           space.atbb.permission.createTopics, space.atbb.permission.createPosts}', 10),
+               ('Moderator', '{space.atbb.permission.moderatePosts, space.atbb.permission.lockTopics,
+                               space.atbb.permission.pinTopics, space.atbb.permission.banUsers,
+                               space.atbb.permission.createTopics, space.atbb.permission.createPosts}', 20),
+               ('Member', '{space.atbb.permission.createTopics, space.atbb.permission.createPosts}', 30)
+       ) AS built_in (name, permissions, priority)
+ WHERE NOT EXISTS (SELECT FROM roles);
+
+-- The role a grant gives: the one it names. If it names none, or none that is there, the default role as for those
+-- without a grant; of several with that name the newest. No row: no role.
+CREATE FUNCTION role_given(role_uri text) RETURNS SETOF roles_in_force
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT r.*
+      FROM roles_in_force r, settings s
+     WHERE r.uri = role_uri OR r.name = s.default_role
+     ORDER BY r.uri IS NOT DISTINCT FROM role_uri DESC, r.uri DESC
+     LIMIT 1;
+END;
+
+-- The role of an account: by its newest grant.
+CREATE FUNCTION role_of(account text) RETURNS SETOF roles_in_force
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT r.*
+      FROM role_given((SELECT g.role_uri FROM grants g
+                        WHERE g.subject = account ORDER BY g.rkey DESC LIMIT 1)) AS r;
+END;
+
+-- Up to which keys an account's topics and replies are shown. All (NULL) if its newest grant gives the right, or there
+-- is none and the default role does. Otherwise up to the grant that took the right away, the first after the last
+-- giver; nothing ('') if nobody ever gave it. What a role permits is asked as of now: its past is nowhere written.
+CREATE FUNCTION limits_of(account text) RETURNS TABLE (topics_until text, replies_until text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT min(rkey) FILTER (WHERE topics IS NOT TRUE), min(rkey) FILTER (WHERE replies IS NOT TRUE)
+      FROM (SELECT g.rkey, bool_or(r.permissions && '{*, space.atbb.permission.createTopics}') OVER and_later AS topics,
+                   bool_or(r.permissions && '{*, space.atbb.permission.createPosts}') OVER and_later AS replies
+              FROM (SELECT '' AS rkey, NULL AS role_uri
+                     UNION ALL SELECT rkey, role_uri FROM grants WHERE subject = account) AS g
+              LEFT JOIN LATERAL role_given(g.role_uri) AS r ON true
+            WINDOW and_later AS (ORDER BY g.rkey DESC)) AS given
+     WHERE account IS DISTINCT FROM (SELECT forum_did FROM settings);  -- the forum itself always may
+END;
 
 -- Moderation, append-only. `ban`/`unban` are the pair ban, on and off; and so on. The newest not yet expired decides.
 CREATE TABLE mod_actions (
@@ -268,9 +336,12 @@ CREATE INDEX posts_buried_in_topic ON posts (root_uri, sorted_at, uri)
 CREATE INDEX posts_by_author ON posts (did, sorted_at);
 
 -- Whether a post is shown and counted, all else being there. The one definition: whoever sets posts.shown asks it.
-CREATE FUNCTION is_shown(deleted_at timestamptz, hidden boolean, status text, banned boolean, rkey text, locked text)
-RETURNS boolean LANGUAGE sql IMMUTABLE
+-- `until` is its author's limit, of topics or of replies.
+CREATE FUNCTION is_shown(
+    deleted_at timestamptz, hidden boolean, status text, banned boolean, rkey text, until text, locked text
+) RETURNS boolean LANGUAGE sql IMMUTABLE
 RETURN deleted_at IS NULL AND NOT hidden AND status = 'active' AND NOT banned
+       AND (until IS NULL OR rkey COLLATE "C" <= until COLLATE "C")
        AND (locked IS NULL OR rkey COLLATE "C" <= locked COLLATE "C");
 
 CREATE TABLE memberships (

@@ -34,7 +34,8 @@ from daemon.setting_values import (
 MASK = "••••"
 ALIASES = {"jetstream_url": "firehose_url"}
 DEFAULT_FILES = ("atbb.toml", ".env")
-MAY_BE_EMPTY = frozenset({"relay_url"})  # empty says: ask no relay. Elsewhere an empty value is as good as none.
+# Empty says: ask no relay; join by approval. Elsewhere an empty value is as good as none.
+MAY_BE_EMPTY = frozenset({"relay_url", "default_member_role"})
 HTTP_SETTINGS = ("pds_url", "oauth_public_url", "plc_url", "handle_resolver_url", "relay_url")
 
 
@@ -66,7 +67,9 @@ class Settings(BaseSettings):
     oauth_private_key: SecretStr | None = Field(None, description="a private key")
     port: int = Field(3000, ge=0, le=65535, description="a number from 0 to 65535 (0: any that is free)")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
-    default_member_role: str = Field("Member", min_length=1, max_length=300, description="the name of a role")
+    default_member_role: str = Field(
+        "Member", max_length=300, description="the name of a role, or empty: who joins waits for approval"
+    )
     trusted_proxies: Annotated[tuple[Annotated[str, AfterValidator(check_network)], ...], NoDecode, Words] = Field(
         (), description="IP addresses or networks, with commas between them"
     )

@@ -41,10 +41,12 @@ from daemon.signals import wait_for_stop
 from daemon.supervisor import supervise
 from daemon.systemd import notify_ready, notify_stopping, open_notifier, run_watchdog
 from forum.accounts import known_dids
-from forum.changes import Changes
+from forum.changes import Changes, notify
 from forum.database import DatabaseAway
 from forum.errors import Unavailable
+from forum.ledger import take_lock
 from forum.protocol.sources import Source, source_of
+from forum.visibility import keep_settings
 from web.app import make_app
 from web.site import Site
 
@@ -120,7 +122,6 @@ async def serve(house: House, *, task_status: trio.TaskStatus[int]) -> None:
     listener = await listen(house.settings.port)
     site = Site(
         forum_did=house.forum_did,
-        default_role=house.settings.default_member_role,
         public_origin=house.settings.oauth_public_url,
     )
     app = make_app(
@@ -175,13 +176,21 @@ async def lead_once(house: House) -> None:
             epoch = await wait_to_lead(house.database, connection, pulse)
         if epoch is None:
             return
-        async with house.database.connection() as reading:
-            known = await known_dids(reading)
+        known = await prepare(house)
         async with trio.open_nursery() as leading:
             leading.start_soon(run_heartbeat, connection, epoch, pulse)
             leading.start_soon(backfill, house, known)
             await read_and_apply(house, epoch, known)
             leading.cancel_scope.cancel()
+
+
+async def prepare(house: House) -> set[str]:
+    """What must be true before anything is read: the database knows the settings, and we know whom it knows."""
+    async with house.database.transaction() as tx:
+        await take_lock(tx)
+        kept = await keep_settings(tx, forum_did=house.forum_did, default_role=house.settings.default_member_role)
+        await notify(tx, kept)
+        return await known_dids(tx)
 
 
 async def backfill(house: House, known: set[str]) -> None:

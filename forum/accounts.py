@@ -24,13 +24,14 @@ DUE = """
 SELECT did, refresh_failures, handle, pds FROM accounts WHERE refresh_at <= now() ORDER BY refresh_at LIMIT $1
 """
 NEXT_DUE = "SELECT extract(epoch FROM min(refresh_at) - now())::float8 FROM accounts"
-READ = "SELECT did, handle, pds, signing_key, status FROM accounts WHERE did = $1 FOR UPDATE"
+READ = "SELECT pds, status, shown_handle FROM accounts WHERE did = $1 FOR UPDATE"
 # A refresh asked for while we were asking (refresh_at moved) stays asked for.
 STORE = """
 UPDATE accounts
    SET handle = $2, pds = $3, signing_key = $4, resolved_at = now(), refresh_failures = 0, status = $5,
        refresh_at = CASE WHEN refresh_at > $6 THEN refresh_at ELSE now() + make_interval(secs => $7) END
  WHERE did = $1
+RETURNING shown_handle
 """
 POSTPONE = """
 UPDATE accounts SET refresh_failures = refresh_failures + 1, refresh_at = now() + make_interval(secs => $2)
@@ -106,7 +107,7 @@ async def store(tx: Connection, identity: Identity, *, asked_at: object, again_i
     before = await tx.fetchrow(READ, identity.did)
     if before is None:
         return Changes()
-    await tx.execute(
+    shown_handle = await tx.fetchval(
         STORE,
         identity.did,
         identity.handle,
@@ -124,7 +125,7 @@ async def store(tx: Connection, identity: Identity, *, asked_at: object, again_i
         changes |= await visibility.show_authors(tx, [identity.did])
     if identity.status == "active":
         await _mark_if_moved(tx, identity, was_active=before["status"] == "active", old_pds=before["pds"])
-    if identity.handle != before["handle"]:
+    if shown_handle != before["shown_handle"]:
         changes |= Changes(dids=frozenset((identity.did,)))
     return changes
 

@@ -1,7 +1,8 @@
 """What each kind of record does to the tables: one statement to put many, one to drop many, per collection.
 
 Called by `ledger.py` with operations that took effect; nobody else writes these tables. What changes visibility (a ban,
-a hide, a lock) changes `posts.shown` in the same transaction, by the one definition in schema.sql, `is_shown()`.
+a hide, a lock, a grant, a role) changes `posts.shown` in the same transaction, by the one definition in schema.sql,
+`is_shown()`.
 """
 
 from collections import defaultdict
@@ -22,11 +23,11 @@ from forum.records.syntax import parse_datetime, tid_time
 MARKDOWN = "space.atbb.post#markdown"
 
 INSERT_ACCOUNTS = """
-INSERT INTO accounts (did, banned)
-SELECT did, in_force('ban', did) IS NOT NULL
-  FROM unnest($1::text[]) AS i (did)
+INSERT INTO accounts (did, banned, topics_until, replies_until)
+SELECT i.did, in_force('ban', i.did) IS NOT NULL, l.topics_until, l.replies_until
+  FROM unnest($1::text[]) AS i (did) CROSS JOIN LATERAL limits_of(i.did) AS l
  WHERE NOT EXISTS (SELECT FROM accounts a WHERE a.did = i.did)
- ORDER BY did
+ ORDER BY i.did
     ON CONFLICT (did) DO NOTHING
 RETURNING did
 """
@@ -36,7 +37,8 @@ INSERT INTO posts AS p (uri, did, rkey, cid, board_uri, root_uri, parent_uri, ti
                         created_at, sorted_at, hidden, shown)
 SELECT i.uri, i.did, i.rkey, i.cid, i.board_uri, i.root_uri, i.parent_uri, i.title, i.text, i.markdown,
        i.created_at, least(i.created_at, i.key_time, now()), h.hidden,
-       is_shown(NULL, h.hidden, a.status, a.banned, i.rkey, t.locked)
+       is_shown(NULL, h.hidden, a.status, a.banned, i.rkey,
+                CASE WHEN i.root_uri IS NULL THEN a.topics_until ELSE a.replies_until END, t.locked)
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
               $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[])
        AS i (uri, did, rkey, cid, board_uri, root_uri, parent_uri, title, text, markdown, created_at, key_time)
@@ -140,6 +142,8 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::bool[], $4::text[], $5::text[],
        created_by = excluded.created_by, created_at = excluded.created_at, expires_at = excluded.expires_at
 """
 MOD_SUBJECTS = "SELECT DISTINCT subject FROM mod_actions WHERE rkey = ANY ($1::text[])"
+GRANT_SUBJECTS = "SELECT DISTINCT subject FROM grants WHERE rkey = ANY ($1::text[])"
+WHAT_ROLES_GIVE = "SELECT uri, name, permissions FROM roles WHERE uri = ANY ($1::text[]) ORDER BY uri"
 PUT_THEMES = """
 INSERT INTO themes (rkey, name, color_scheme, tokens, css_overrides, font_urls, created_at)
 SELECT i.rkey, i.name, i.color_scheme, i.tokens::jsonb, i.css_overrides,
@@ -272,12 +276,30 @@ async def _replace(tx: Connection, table: Table, ops: Sequence[RecordOp]) -> Non
         await tx.execute(table.put, *_columns([table.row(op, record) for op, record in put]))
 
 
+async def _write_roles(tx: Connection, ops: Sequence[RecordOp]) -> Changes:
+    uris = [op.uri for op in ops]
+    before = await tx.fetch(WHAT_ROLES_GIVE, uris)
+    changes = await _write_forum(tx, ops)
+    if await tx.fetch(WHAT_ROLES_GIVE, uris) == before:
+        return changes
+    return changes | await visibility.permit_everyone(tx)
+
+
+async def _write_grants(tx: Connection, ops: Sequence[RecordOp]) -> Changes:
+    return await visibility.permit(tx, await _replace_decisions(tx, GRANT_SUBJECTS, ops))
+
+
 async def _write_mod_actions(tx: Connection, ops: Sequence[RecordOp]) -> Changes:
+    return await visibility.decide(tx, await _replace_decisions(tx, MOD_SUBJECTS, ops))
+
+
+async def _replace_decisions(tx: Connection, subjects_of: str, ops: Sequence[RecordOp]) -> list[str]:
+    """Write records of which the newest on a subject decides; all subjects that they are on, or were before."""
     keys = [op.rkey for op in ops]
-    before = await tx.fetch(MOD_SUBJECTS, keys)
-    await _replace(tx, FORUM_TABLES[names.MOD_ACTION], ops)
-    after = await tx.fetch(MOD_SUBJECTS, keys)
-    return await visibility.decide(tx, sorted({row["subject"] for row in (*before, *after)}))
+    before = await tx.fetch(subjects_of, keys)
+    await _replace(tx, FORUM_TABLES[ops[0].collection], ops)
+    after = await tx.fetch(subjects_of, keys)
+    return sorted({row["subject"] for row in (*before, *after)})
 
 
 async def _write_posts(tx: Connection, ops: Sequence[RecordOp]) -> Changes:
@@ -317,9 +339,10 @@ async def _write_reactions(tx: Connection, ops: Sequence[RecordOp]) -> Changes:
     return Changes()
 
 
+DECIDING = {names.ROLE: _write_roles, names.GRANT: _write_grants, names.MOD_ACTION: _write_mod_actions}
 WRITERS = (
-    *((collection, _write_forum) for collection in FORUM_TABLES if collection != names.MOD_ACTION),
-    (names.MOD_ACTION, _write_mod_actions),
+    *((collection, _write_forum) for collection in FORUM_TABLES if collection not in DECIDING),
+    *DECIDING.items(),
     (names.MEMBERSHIP, _write_memberships),
     (names.POST, _write_posts),
     (names.REACTION, _write_reactions),

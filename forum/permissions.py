@@ -1,6 +1,7 @@
 """Who may do what: the newest grant in the forum's own repository decides, nothing else (contract.md §1).
 
-What members claim in their memberships is not even looked at.
+What members claim in their memberships is not even looked at. Which role a grant gives is `role_of()` in schema.sql, by
+which `visibility.py`, too, judges what is shown.
 """
 
 from collections.abc import Mapping
@@ -30,13 +31,9 @@ ADMIN = MODERATOR | {MANAGE_CATEGORIES, MANAGE_ROLES, MANAGE_MEMBERS, MANAGE_THE
 FORUM_PRIORITY = -1  # stronger than any role
 NO_PRIORITY = 2**31 - 1  # weaker than any role
 
-# A role of its newest grant, else the default one; of several with that name the newest.
 RIGHTS = """
-SELECT in_force('ban', $1) IS NOT NULL AS banned, EXISTS (SELECT FROM roles) AS has_roles, r.*
-  FROM (SELECT (SELECT role_uri FROM grants WHERE subject = $1 ORDER BY rkey DESC LIMIT 1) AS uri) AS granted
-  LEFT JOIN LATERAL (
-        SELECT name, uri, permissions, priority FROM roles WHERE roles.uri = granted.uri OR name = $2
-         ORDER BY roles.uri IS NOT DISTINCT FROM granted.uri DESC, roles.uri DESC LIMIT 1) AS r ON true
+SELECT asked.banned, r.name, r.uri, r.permissions, r.priority
+  FROM (SELECT in_force('ban', $1) IS NOT NULL AS banned) AS asked LEFT JOIN role_of($1) AS r ON true
 """
 
 
@@ -56,7 +53,7 @@ def built_in(role: str, permissions: frozenset[str], priority: int) -> Rights:
 
 NO_RIGHTS = Rights(role=None, role_uri=None, permissions=frozenset(), priority=NO_PRIORITY)
 FORUM_RIGHTS = built_in("Owner", frozenset({EVERYTHING}), FORUM_PRIORITY)
-# In force while the forum's repository has no role records.
+# What a new forum begins with; also in force, by a view in schema.sql, while its repository has no role records.
 BUILT_IN: Mapping[str, Rights] = MappingProxyType(
     {
         "Owner": built_in("Owner", frozenset({EVERYTHING}), 0),
@@ -67,31 +64,29 @@ BUILT_IN: Mapping[str, Rights] = MappingProxyType(
 )
 
 
-async def rights_of(connection: Connection, did: str, *, forum_did: str, default_role: str) -> Rights:
+async def rights_of(connection: Connection, did: str, *, forum_did: str) -> Rights:
     """An account's rights right now. Who is banned has none; the forum's own account always has all."""
-    rights, is_banned = await _asked(connection, did, forum_did, default_role)
+    rights, is_banned = await _asked(connection, did, forum_did)
     return NO_RIGHTS if is_banned else rights
 
 
-async def rank_of(connection: Connection, did: str, *, forum_did: str, default_role: str) -> int:
+async def rank_of(connection: Connection, did: str, *, forum_did: str) -> int:
     """The priority of an account's role. A ban takes the rights and not the rank, or the weaker could act on it."""
-    rights, _ = await _asked(connection, did, forum_did, default_role)
+    rights, _ = await _asked(connection, did, forum_did)
     return rights.priority
 
 
-async def _asked(connection: Connection, did: str, forum_did: str, default_role: str) -> tuple[Rights, bool]:
+async def _asked(connection: Connection, did: str, forum_did: str) -> tuple[Rights, bool]:
     """What an account's role gives, and whether it is banned."""
     if did == forum_did:
         return FORUM_RIGHTS, False
-    row = await connection.fetchrow(RIGHTS, did, default_role)
+    row = await connection.fetchrow(RIGHTS, did)
     assert row is not None
-    return _rights(row, default_role), row["banned"]
+    return _rights(row), row["banned"]
 
 
-def _rights(row: Row, default_role: str) -> Rights:
-    if not row["has_roles"]:
-        return BUILT_IN.get(default_role, NO_RIGHTS)
-    if row["uri"] is None:
+def _rights(row: Row) -> Rights:
+    if row["name"] is None:
         return NO_RIGHTS
     return Rights(
         role=row["name"],

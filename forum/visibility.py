@@ -1,7 +1,7 @@
-"""Who and what may be seen: bans, hides, locks, pins and account status, carried into the rows they concern.
+"""Who and what may be seen: bans, hides, locks, pins, roles and account status, carried into the rows they concern.
 
-A decision is kept where it is read (accounts.banned, topics.locked and pinned, posts.hidden), and `posts.shown` of
-every post it touches is set anew by `is_shown()`; the triggers of schema.sql carry that into the counts.
+A decision is kept where it is read (an account's ban and limits, topics.locked and pinned, posts.hidden), and
+`posts.shown` of every post it touches is set anew by `is_shown()`; triggers carry that into the counts.
 """
 
 from collections.abc import Sequence
@@ -31,10 +31,28 @@ UPDATE posts p SET hidden = d.hidden
 RETURNING p.uri, coalesce(p.root_uri, p.uri) AS topic_uri
 """
 
+_LIMIT = """
+UPDATE accounts a SET topics_until = l.topics_until, replies_until = l.replies_until
+  FROM accounts b CROSS JOIN LATERAL limits_of(b.did) AS l
+ WHERE a.did = b.did AND {which}
+   AND (a.topics_until, a.replies_until) IS DISTINCT FROM (l.topics_until, l.replies_until)
+RETURNING a.did
+"""
+LIMIT_ACCOUNTS = _LIMIT.format(which="b.did = ANY ($1::text[])")
+LIMIT_EVERYONE = _LIMIT.format(which="true")
+
+KEEP_SETTINGS = """
+UPDATE settings SET forum_did = $1, default_role = $2
+ WHERE (forum_did, default_role) IS DISTINCT FROM ($1::text, $2::text)
+RETURNING true
+"""
+
 # Three statements rather than one with OR: each goes by its own index.
 _SHOW = """
 UPDATE posts p SET shown = v.shown
-  FROM (SELECT q.id, is_shown(q.deleted_at, q.hidden, a.status, a.banned, q.rkey, t.locked) AS shown
+  FROM (SELECT q.id, is_shown(q.deleted_at, q.hidden, a.status, a.banned, q.rkey,
+                              CASE WHEN q.root_uri IS NULL THEN a.topics_until ELSE a.replies_until END,
+                              t.locked) AS shown
           FROM posts q JOIN accounts a USING (did) LEFT JOIN topics t ON t.uri = q.root_uri
          WHERE {which}) AS v
  WHERE p.id = v.id AND p.shown <> v.shown
@@ -67,8 +85,28 @@ async def decide(tx: Connection, subjects: Sequence[str]) -> Changes:
     return await pages_of(tx, topics, dids=frozenset(dids))
 
 
+async def permit(tx: Connection, subjects: Sequence[str]) -> Changes:
+    """Carry what the grants of these accounts permit into what they wrote."""
+    limited = await tx.fetch(LIMIT_ACCOUNTS, list(subjects))
+    return await show_authors(tx, [row["did"] for row in limited])
+
+
+async def permit_everyone(tx: Connection) -> Changes:
+    """The same for all accounts: what a role permits, or which role newcomers have, is no longer what it was."""
+    return await show_authors(tx, [row["did"] for row in await tx.fetch(LIMIT_EVERYONE)])
+
+
+async def keep_settings(tx: Connection, *, forum_did: str, default_role: str) -> Changes:
+    """Tell the database whose forum this is and what newcomers may; the caller holds the ledger's lock.
+
+    Without a default role joining is by approval: an account may nothing until it is given a role.
+    """
+    is_new = await tx.fetchval(KEEP_SETTINGS, forum_did, default_role or None)
+    return await permit_everyone(tx) if is_new else Changes()
+
+
 async def show_authors(tx: Connection, dids: Sequence[str]) -> Changes:
-    """Hide or show what these accounts wrote, after their status changed."""
+    """Hide or show what these accounts wrote, after their status or their limits changed."""
     return await pages_of(tx, await _show(tx, SHOW_BY_AUTHOR, dids), dids=frozenset(dids))
 
 

@@ -48,7 +48,7 @@ async def list_roles(database: Database) -> Response:
 async def show_me(database: Database, site: Site) -> Response:
     did = await signed_in(database)
     async with database.connection() as connection:
-        rights = await rights_of(connection, did, forum_did=site.forum_did, default_role=site.default_role)
+        rights = await rights_of(connection, did, forum_did=site.forum_did)
         handle = await handle_of(connection, did)
     shape: Shape = {"did": did, "handle": handle, "role": rights.role, "roleUri": rights.role_uri}
     return answer({**shape, "permissions": sorted(rights.permissions)})
@@ -58,9 +58,7 @@ async def list_members(database: Database, site: Site) -> Response:
     await require(database, site, MANAGE_MEMBERS)
     part = asked_slice(default=100, most=250)
     async with database.connection() as connection:
-        page = await members(
-            connection, default_role=site.default_role, limit=part.limit, offset=part.offset, after=part.after
-        )
+        page = await members(connection, limit=part.limit, offset=part.offset, after=part.after)
     return answer(member_list_shape(page, part))
 
 
@@ -88,8 +86,8 @@ async def permitted_role(database: Database, site: Site, uri: str, *, actor: str
             raise NotFound("There is no such role.")
         if not await is_known_here(connection, target, forum_did=site.forum_did):
             raise NotFound("There is no such member.")
-        own = await rank_of(connection, actor, forum_did=site.forum_did, default_role=site.default_role)
-        theirs = await rank_of(connection, target, forum_did=site.forum_did, default_role=site.default_role)
+        own = await rank_of(connection, actor, forum_did=site.forum_did)
+        theirs = await rank_of(connection, target, forum_did=site.forum_did)
     if min(theirs, role.priority) <= own:
         raise Forbidden("Insufficient permissions")
     return role

@@ -25,7 +25,7 @@ async def require(database: Database, site: Site, permission: str) -> str:
     """The DID of who asks; 401 when nobody is signed in, 403 without the permission."""
     did = await signed_in(database)
     async with database.connection() as connection:
-        rights = await rights_of(connection, did, forum_did=site.forum_did, default_role=site.default_role)
+        rights = await rights_of(connection, did, forum_did=site.forum_did)
     if not may(rights, permission):
         raise Forbidden("Insufficient permissions")
     return did

@@ -8,7 +8,6 @@ from forum.records.names import FORUM
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     forum_did: str
-    default_role: str = "Member"  # of who has no grant
     public_origin: str | None = None
 
     @property

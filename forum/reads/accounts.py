@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 from forum.database import Connection, Row
 
-HANDLE = "SELECT handle FROM accounts WHERE did = $1"
+HANDLE = "SELECT shown_handle FROM accounts WHERE did = $1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Author:
     did: str
-    handle: str | None
+    handle: str | None  # `handle.invalid`: not confirmed in both directions; None: never asked about
 
 
 async def handle_of(connection: Connection, did: str) -> str | None:
-    """An account's confirmed handle."""
+    """An account's handle as people see it; None while it was never asked about."""
     handle: str | None = await connection.fetchval(HANDLE, did)
     return handle
 

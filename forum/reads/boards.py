@@ -15,7 +15,7 @@ SELECT b.id, b.uri, b.name, b.description, b.slug, b.sort_order,
        c.id AS category_id, b.category_uri,
        coalesce(n.topic_count, 0) AS topic_count, coalesce(n.reply_count, 0) AS reply_count,
        topic.id AS last_topic_id, topic.title AS last_title,
-       last.uri AS last_uri, last.created_at AS last_created_at, a.did AS author, a.handle
+       last.uri AS last_uri, last.created_at AS last_created_at, a.did AS author, a.shown_handle AS handle
   FROM boards b
   LEFT JOIN categories c ON c.uri = b.category_uri
   LEFT JOIN board_counts n ON n.uri = b.uri

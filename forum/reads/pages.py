@@ -18,8 +18,8 @@ from forum.reads.topics import Topic, topic_from
 # `before` is the last reply of the pages passed over by the offset: a walk along posts_in_topic.
 TOPIC = """
 SELECT p.id, p.did, p.rkey, p.uri, p.title, p.text, p.markdown, p.created_at, p.edited_at,
-       p.deleted_at IS NOT NULL AS deleted, a.did AS author, a.handle, b.id AS board_id, b.uri AS board_uri,
-       t.reply_count, t.last_reply_at, t.pinned, t.locked IS NOT NULL AS locked, t.locked AS lock,
+       p.deleted_at IS NOT NULL AS deleted, a.did AS author, a.shown_handle AS handle, b.id AS board_id,
+       b.uri AS board_uri, t.reply_count, t.last_reply_at, t.pinned, t.locked IS NOT NULL AS locked, t.locked AS lock,
        before.sorted_at AS before_at, before.uri AS before_uri
   FROM posts p
   JOIN topics t ON t.uri = p.uri
@@ -34,7 +34,8 @@ SELECT p.id, p.did, p.rkey, p.uri, p.title, p.text, p.markdown, p.created_at, p.
         ORDER BY r.sorted_at, r.uri
         LIMIT 1 OFFSET greatest($2::bigint - 1, 0)) AS before ON true
  WHERE p.id = $1 AND p.root_uri IS NULL
-   AND (p.shown OR p.deleted_at IS NOT NULL AND NOT p.hidden AND t.reply_count > 0)
+   AND (p.shown OR p.deleted_at IS NOT NULL AND t.reply_count > 0
+                   AND is_shown(NULL, p.hidden, 'active', false, p.rkey, a.topics_until, NULL))
    AND (a.did IS NULL OR a.status = 'active' AND NOT a.banned)
 """
 
@@ -56,12 +57,14 @@ WITH shown AS MATERIALIZED (
        LEFT JOIN accounts a ON a.did = r.did
       WHERE r.root_uri = $1 AND (r.sorted_at, r.uri) > ($2, $3::text) AND r.deleted_at IS NOT NULL
         AND r.sorted_at <= (SELECT CASE WHEN count(*) > $4::bigint THEN max(sorted_at) ELSE 'infinity' END FROM shown)
-        AND is_shown(NULL, r.hidden, coalesce(a.status, 'active'), coalesce(a.banned, false), r.rkey, $5)
+        AND is_shown(NULL, r.hidden, coalesce(a.status, 'active'), coalesce(a.banned, false), r.rkey,
+                     a.replies_until, $5)
       ORDER BY r.sorted_at, r.uri
       LIMIT 250
 )
 SELECT r.id, r.did, r.rkey, r.uri, r.text, r.markdown, r.created_at, r.edited_at, r.sorted_at,
-       r.deleted_at IS NOT NULL AS deleted, parent.id AS parent_id, a.did AS author, a.handle
+       r.deleted_at IS NOT NULL AS deleted, parent.id AS parent_id, a.did AS author,
+       a.shown_handle AS handle
   FROM (SELECT id FROM shown UNION ALL SELECT id FROM deleted) AS page
   JOIN posts r ON r.id = page.id
   LEFT JOIN posts parent ON parent.uri = r.parent_uri

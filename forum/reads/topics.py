@@ -19,7 +19,7 @@ SELECT b.id, b.uri, coalesce(n.topic_count, 0) AS topic_count
 
 # Each reads its index backwards from the place, and stops at the limit; posts and accounts are joined by their keys.
 BY_ACTIVITY = """
-SELECT p.id, p.did, p.rkey, p.uri, p.title, p.text, p.created_at, a.did AS author, a.handle,
+SELECT p.id, p.did, p.rkey, p.uri, p.title, p.text, p.created_at, a.did AS author, a.shown_handle AS handle,
        t.reply_count, t.last_reply_at, t.locked IS NOT NULL AS locked, t.pinned, t.activity_at AS placed_at
   FROM topics t
   JOIN posts p ON p.uri = t.uri
@@ -31,7 +31,7 @@ SELECT p.id, p.did, p.rkey, p.uri, p.title, p.text, p.created_at, a.did AS autho
 """
 
 BY_AGE = """
-SELECT p.id, p.did, p.rkey, p.uri, p.title, p.text, p.created_at, a.did AS author, a.handle,
+SELECT p.id, p.did, p.rkey, p.uri, p.title, p.text, p.created_at, a.did AS author, a.shown_handle AS handle,
        t.reply_count, t.last_reply_at, t.locked IS NOT NULL AS locked, t.pinned, t.sorted_at AS placed_at
   FROM topics t
   JOIN posts p ON p.uri = t.uri

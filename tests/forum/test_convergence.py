@@ -1,7 +1,8 @@
 """The heart: whatever order, however often, with whatever crashes, the index ends equal to the repositories.
 
 A random history of a forum and its members is delivered live (reordered, duplicated, partly never), mixed with
-snapshots read page by page at later moments, some abandoned; transactions fail at their end. PostgreSQL is real.
+snapshots read page by page at later moments, some abandoned; transactions fail at their end; the default role is set
+now to this, now to that. PostgreSQL is real.
 """
 
 import random
@@ -18,17 +19,24 @@ from hypothesis import strategies as st
 from daemon.pool import Pool
 from forum import ledger
 from forum.database import Connection
+from forum.permissions import CREATE_POSTS, CREATE_TOPICS, EVERYTHING
 from forum.protocol.events import RecordOp
-from forum.records.names import BOARD, FORUM, MEMBERSHIP, MOD_ACTION, POST, REACTION
+from forum.records.names import BOARD, FORUM, GRANT, MEMBERSHIP, MOD_ACTION, POST, REACTION, ROLE
 from forum.records.syntax import tid_of
+from forum.visibility import keep_settings
 from tests.support.database import with_databases
 from tests.support.index import Repos, build, miscounts_of, state_of
+from tests.support.rule import Rule
 
 F = "did:plc:forum"
 MEMBERS = ("did:plc:ann", "did:plc:bob", "did:plc:cat")
 START = 1_700_000_000_000_000
-COLLECTIONS = {F: (FORUM, BOARD, MOD_ACTION), **dict.fromkeys(MEMBERS, (POST, MEMBERSHIP, REACTION))}
+ROLES = ("Member", "Member", "Guest")
+PERMISSIONS = ((CREATE_TOPICS, CREATE_POSTS), (CREATE_POSTS,), (EVERYTHING,), ())
+DEFAULT_ROLES = ("Member", "Guest", "")
+COLLECTIONS = {F: (FORUM, BOARD, MOD_ACTION, ROLE, GRANT), **dict.fromkeys(MEMBERS, (POST, MEMBERSHIP, REACTION))}
 LATEST = tid_of(START + 10**12, 0)
+SHOWN = "SELECT uri FROM posts WHERE shown"
 
 
 class Crash(Exception):
@@ -77,9 +85,8 @@ class World:
 
     def step(self) -> None:
         """Something happens in the forum."""
-        self.dice.choice(
-            [self.post, self.post, self.reply, self.reply, self.change, self.remove, self.moderate, self.join]
-        )()
+        often = [self.post, self.post, self.reply, self.reply]
+        self.dice.choice([*often, self.change, self.remove, self.moderate, self.join, self.give, self.define])()
 
     def post(self) -> None:
         did, rkey = self.dice.choice(MEMBERS), self.tick()
@@ -129,6 +136,23 @@ class World:
         else:
             self.commit((F, MOD_ACTION, self.tick(), record, None))
 
+    def give(self) -> None:
+        """A grant, of a role that may not be there or of none; one in five is taken back."""
+        role = self.dice.choice([None, *(f"at://{F}/{ROLE}/r{n}" for n in range(4))])
+        given = {"role": {"role": {"uri": role}}} if role else {}
+        record = {"subject": self.dice.choice(MEMBERS), "createdBy": F, "createdAt": self.stamp(), **given}
+        known = list(self.now[F][GRANT])
+        if known and self.dice.random() < 0.2:
+            self.commit((F, GRANT, self.dice.choice(known), self.dice.choice([record, None]), None))
+        else:
+            self.commit((F, GRANT, self.tick(), record, None))
+
+    def define(self) -> None:
+        """A role comes, changes or goes."""
+        role = {"name": self.dice.choice(ROLES), "permissions": self.dice.choice(PERMISSIONS), "priority": 1}
+        record = self.dice.choice([role | {"createdAt": self.stamp()}, None])
+        self.commit((F, ROLE, f"r{self.dice.randrange(3)}", record, None))
+
     def join(self) -> None:
         did = self.dice.choice(MEMBERS)
         board = {"name": f"b{self.clock}", "category": {"category": {"uri": "at://x"}}, "createdAt": self.stamp()}
@@ -164,6 +188,7 @@ class Delivery:
         self.seen: list[tuple[RecordOp, ...]] = []
         self.begun: Begun | None = None
         self.missed: dict[str, int] = {}  # DID → the number of the last commit that was never delivered
+        self.default_role = dice.choice(DEFAULT_ROLES)
 
     async def write(self, work: Callable[[Connection], Awaitable[Any]], *, may_crash: bool = True) -> Any:
         try:
@@ -179,11 +204,17 @@ class Delivery:
     async def run(self, steps: int) -> None:
         for _ in range(steps):
             self.happen()
-            await self.dice.choice([self.live, self.live, self.snap, self.page])()
+            await self.dice.choice([self.live] * 4 + [self.snap] * 2 + [self.page] * 2 + [self.restart])()
         await self.finish()
+
+    async def restart(self, role: str | None = None) -> None:
+        """With settings that may be others."""
+        role = self.dice.choice(DEFAULT_ROLES) if role is None else role
+        await self.write(lambda tx: keep_settings(tx, forum_did=F, default_role=role), may_crash=False)
 
     async def finish(self) -> None:
         """All that is missing comes: what waits, whole repositories where something was missed, and old replays."""
+        await self.restart(self.default_role)
         missed = sorted(self.missed)
         while self.waiting or missed:
             if missed and self.dice.random() < 0.4:
@@ -271,12 +302,14 @@ def test_any_delivery_ends_equal_to_the_repositories(seed: int, steps: int, post
         async with with_databases(postgres_dsn, 2) as (index, rebuilt):
             dice = random.Random(seed)
             world = World(dice)
-            await Delivery(world, index, dice).run(steps)
+            delivery = Delivery(world, index, dice)
+            await delivery.run(steps)
             repos: Repos = world.now
-            await build(rebuilt, F, repos, rev=LATEST)
+            await build(rebuilt, F, repos, rev=LATEST, default_role=delivery.default_role)
             async with index.connection() as one, rebuilt.connection() as other:
                 assert await miscounts_of(one) == {}
                 assert await miscounts_of(other) == {}
                 assert await state_of(one) == await state_of(other)
+                assert {row["uri"] for row in await one.fetch(SHOWN)} == Rule(repos, F, delivery.default_role).shown()
 
     trio.run(main)

@@ -56,6 +56,7 @@ class Case:
     roles: list[dict]
     grants: list[dict]
     role: str | None
+    default_role: str = "Member"
 
 
 MOD, MEMBER = role("Mod", MODERATE_POSTS, priority=10), role("Member", CREATE_POSTS)
@@ -70,29 +71,37 @@ CASES = {
     "a role that is gone": Case([MOD, MEMBER], [grant(ANN, uri(0)), grant(ANN, uri(9))], "Member"),
     "a role of another forum": Case([MOD, MEMBER], [grant(ANN, f"at://{ANN}/{ROLE}/{tid(0)}")], "Member"),
     "no default role": Case([MOD], [], None),
+    "by approval": Case([MOD, MEMBER], [], None, ""),
+    "by approval, nothing written": Case([], [], None, ""),
+    "by approval, a grant": Case([MOD, MEMBER], [grant(ANN, uri(1))], "Member", ""),
+    "by approval, taken back": Case([MOD, MEMBER], [grant(ANN, uri(0)), grant(ANN, None)], None, ""),
+    "by approval, a role that is gone": Case([MOD, MEMBER], [grant(ANN, uri(9))], None, ""),
+    "a role without a name": Case([role("", "*")], [], None, ""),
 }
 
 
 async def rights(database: Pool, did: str = ANN) -> Rights:
     async with database.connection() as connection:
-        return await rights_of(connection, did, forum_did=FORUM, default_role="Member")
+        return await rights_of(connection, did, forum_did=FORUM)
 
 
-async def index(database: Pool, forum: dict, **members: dict) -> None:
+async def index(database: Pool, forum: dict, *, default_role: str = "Member", **members: dict) -> None:
     repos: Repos = {FORUM: forum} | {f"did:plc:{name}": collections for name, collections in members.items()}
-    await build(database, FORUM, repos, rev=REV)
+    await build(database, FORUM, repos, rev=REV, default_role=default_role)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 async def test_role(database: Pool, case: Case) -> None:
     """The role by the forum's grants, with the record's own permissions and priority."""
-    await index(database, repo(FORUM, ROLE, case.roles) | repo(FORUM, GRANT, case.grants))
+    written = repo(FORUM, ROLE, case.roles) | repo(FORUM, GRANT, case.grants)
+    await index(database, written, default_role=case.default_role)
     found = await rights(database)
     assert found.role == case.role
     assert (found.role_uri is None) == (not case.roles or case.role is None)
-    for written in case.roles:
-        if written["name"] == case.role:
-            assert (found.permissions, found.priority) == (frozenset(written["permissions"]), written["priority"])
+    assert (found == NO_RIGHTS) == (case.role is None)
+    for one in case.roles:
+        if one["name"] == case.role:
+            assert (found.permissions, found.priority) == (frozenset(one["permissions"]), one["priority"])
 
 
 async def test_nobody_grants_a_role_to_themselves(database: Pool) -> None:
@@ -145,6 +154,13 @@ async def test_the_forum_itself_may_do_everything(database: Pool) -> None:
     assert may(found, MANAGE_FORUM)
     assert may(found, f"{PREFIX}somethingOfTheFuture")
     assert all(found.priority < built_in.priority for built_in in BUILT_IN.values())
+
+
+async def test_built_in_roles_are_in_force_without_records(database: Pool) -> None:
+    """What a new forum's repository is given, and what the database takes for granted before, are the same."""
+    for name, built_in in BUILT_IN.items():
+        await index(database, {}, default_role=name)
+        assert await rights(database) == built_in
 
 
 def test_built_in_roles() -> None:

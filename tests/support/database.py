@@ -12,10 +12,11 @@ SCHEMA = Path(__file__).parents[2] / "schema.sql"
 
 TABLES = """
 SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables
- WHERE schemaname = 'public' AND tablename NOT IN ('leader', 'forum_counts', 'schema_version')
+ WHERE schemaname = 'public' AND tablename NOT IN ('leader', 'settings', 'forum_counts', 'schema_version')
 """
 RESET = (
     "UPDATE leader SET epoch = 0, heartbeat_at = 'epoch'",
+    "UPDATE settings SET forum_did = NULL, default_role = DEFAULT",
     "UPDATE forum_counts SET member_count = 0",
 )
 

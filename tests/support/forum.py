@@ -5,10 +5,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from daemon.pool import Pool
-from forum import ledger
+from forum import ledger, visibility
 from forum.database import Connection
+from forum.permissions import PREFIX
 from forum.protocol.events import RecordOp
-from forum.records.names import BOARD, CATEGORY, FORUM, MEMBERSHIP, MOD_ACTION, POST, REACTION
+from forum.records.names import BOARD, CATEGORY, FORUM, GRANT, MEMBERSHIP, MOD_ACTION, POST, REACTION, ROLE
 from forum.records.syntax import tid_of
 from tests.support.index import miscounts_of
 
@@ -51,8 +52,20 @@ def act(action: str, subject: str, **more: object) -> Record:
     return {"action": f"{MOD_ACTION}.{action}", "subject": on, "createdBy": F, "createdAt": STAMP, **more}
 
 
-def membership(forum: str = F) -> Record:
-    return {"forum": {"forum": ref(f"at://{forum}/{FORUM}/self")}, "createdAt": STAMP}
+def role(name: str, *words: str, priority: int = 30) -> Record:
+    """A role that permits what the words say, such as createPosts; or everything."""
+    permissions = [word if word == "*" else f"{PREFIX}{word}" for word in words]
+    return {"name": name, "permissions": permissions, "priority": priority, "createdAt": STAMP}
+
+
+def grant(subject: str, role: int | None) -> Record:
+    """A role by its key; none: back to the default."""
+    given = {} if role is None else {"role": {"role": ref(uri(F, role, ROLE))}}
+    return {"subject": subject, "createdBy": F, "createdAt": STAMP, **given}
+
+
+def membership(forum: str = F, **more: object) -> Record:
+    return {"forum": {"forum": ref(f"at://{forum}/{FORUM}/self")}, "createdAt": STAMP, **more}
 
 
 def reaction(subject: str) -> Record:
@@ -79,7 +92,15 @@ def snapshot_of(did: str, rev: int, collection: str = POST) -> ledger.Snapshot:
 
 
 def _collection(record: Mapping[str, Any]) -> str:
-    marks = {"text": POST, "action": MOD_ACTION, "emoji": REACTION, "forum": MEMBERSHIP, "category": BOARD}
+    marks = {
+        "text": POST,
+        "action": MOD_ACTION,
+        "emoji": REACTION,
+        "subject": GRANT,  # of what is left
+        "forum": MEMBERSHIP,
+        "category": BOARD,
+        "permissions": ROLE,
+    }
     return next((name for mark, name in marks.items() if mark in record), FORUM)
 
 
@@ -101,6 +122,11 @@ class Index:
     async def apply(self, *ops: RecordOp) -> ledger.Applied:
         async with self.writing() as tx:
             return await ledger.apply(tx, ops, forum_did=F)
+
+    async def settings(self, *, default_role: str = "Member") -> None:
+        """As the leader tells them; an empty role: joining is by approval."""
+        async with self.writing() as tx:
+            await visibility.keep_settings(tx, forum_did=F, default_role=default_role)
 
     async def begin(self, did: str, rev: int, *, collection: str = POST) -> int:
         """Begin a snapshot of one collection; the mark to finish it with."""

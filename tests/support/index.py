@@ -10,6 +10,7 @@ from typing import Any
 from forum import ledger
 from forum.database import Connection, Database
 from forum.protocol.events import RecordOp
+from forum.visibility import keep_settings
 
 Repos = Mapping[str, Mapping[str, Mapping[str, RecordOp]]]  # did → collection → rkey → what is there
 
@@ -66,9 +67,13 @@ MISCOUNTS = {
            AND NOT EXISTS (SELECT FROM posts p WHERE p.uri = t.uri AND p.root_uri IS NULL)""",
     "shown": """
         SELECT p.uri FROM posts p JOIN accounts a USING (did) LEFT JOIN topics t ON t.uri = p.root_uri
-         WHERE p.shown <> is_shown(p.deleted_at, p.hidden, a.status, a.banned, p.rkey, t.locked)
+         WHERE p.shown <> is_shown(p.deleted_at, p.hidden, a.status, a.banned, p.rkey,
+                                   CASE WHEN p.root_uri IS NULL THEN a.topics_until ELSE a.replies_until END, t.locked)
             OR p.hidden <> (in_force('delete', p.uri) IS NOT NULL)
             OR a.banned <> (in_force('ban', a.did) IS NOT NULL)""",
+    "limits": """
+        SELECT a.did FROM accounts a CROSS JOIN LATERAL limits_of(a.did) AS l
+         WHERE (a.topics_until, a.replies_until) IS DISTINCT FROM (l.topics_until, l.replies_until)""",
     "members": """
         SELECT member_count FROM forum_counts WHERE member_count <> (SELECT count(DISTINCT did) FROM memberships)""",
 }
@@ -85,8 +90,11 @@ async def miscounts_of(connection: Connection) -> dict[str, list[tuple[Any, ...]
     return {name: rows for name, rows in found.items() if rows}
 
 
-async def build(database: Database, forum_did: str, repos: "Repos", *, rev: str) -> None:
+async def build(database: Database, forum_did: str, repos: "Repos", *, rev: str, default_role: str = "Member") -> None:
     """Fill an empty index from repositories alone, by snapshots."""
+    async with database.transaction() as tx:
+        await ledger.take_lock(tx)
+        await keep_settings(tx, forum_did=forum_did, default_role=default_role)
     for did, collections in repos.items():
         async with database.transaction() as tx:
             await ledger.take_lock(tx)

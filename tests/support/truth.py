@@ -17,11 +17,12 @@ from tests.support.index import Repos, build, miscounts_of, state_of
 AT_ONCE = 4
 
 
-async def wait_equal(index: Pool, pds: Pds, forum_did: str, server_dsn: str) -> None:
+async def wait_equal(index: Pool, pds: Pds, forum_did: str, server_dsn: str, *, default_role: str = "Member") -> None:
     """Return when the index equals the repositories, which nobody changes meanwhile; show the difference if never."""
     async with fresh_database(server_dsn) as other:
         rev = await pds.latest_rev(forum_did)
-        await build(other, forum_did, await read_repos(pds, forum_did), rev=rev)
+        repos = await read_repos(pds, forum_did)
+        await build(other, forum_did, repos, rev=rev, default_role=default_role)
         async with other.connection() as connection:
             truth = await state_of(connection)
     assert truth["forum"], f"{FORUM} is not in the repository: this compares nothing"

@@ -1,4 +1,4 @@
-"""Categories, boards and roles by the API, with the forum's account at a server of the test's own."""
+"""Categories and boards by the API, with the forum's account at a server of the test's own."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -6,20 +6,19 @@ from typing import Any
 import httpx
 import pytest
 
-from actors.agent import AgentState, ForumAccount, Session
+from actors.agent import ForumAccount
 from actors.health import Board
-from actors.pds_client import PdsClient
 from daemon.pool import Pool
 from forum import ledger
 from forum.protocol.events import RecordOp
-from forum.records.names import BOARD, CATEGORY, GRANT, ROLE
+from forum.records.names import BOARD, CATEGORY
 from forum.records.syntax import tid_of
-from tests.standins.account_server import HANDLE, PASSWORD, AccountServer
-from tests.web.forum_rows import FORUM_DID, NOON, SITE, Rows, client_of, minute
+from tests.standins.account_server import AccountServer
+from tests.web.forum_rows import FORUM_DID, SITE, Rows, client_of
 from tests.web.signing_in import client_as
 from web.app import make_app
 
-ANN, BOB, CAT = "did:plc:ann", "did:plc:bob", "did:plc:cat"
+ANN, BOB = "did:plc:ann", "did:plc:bob"
 ADMIN = "/api/admin"
 FORBIDDEN = {"error": "Insufficient permissions"}
 WRITES = (
@@ -31,18 +30,6 @@ WRITES = (
     ("DELETE", f"{ADMIN}/boards/1"),
     ("POST", f"{ADMIN}/members/{BOB}/role"),
 )
-
-
-@pytest.fixture
-def server() -> AccountServer:
-    return AccountServer(did=FORUM_DID)
-
-
-@pytest.fixture
-async def account(server: AccountServer) -> ForumAccount:
-    pds = PdsClient(server.client(), "https://pds.example.org")
-    session = Session(pds, await pds.create_session(HANDLE, PASSWORD))
-    return ForumAccount(AgentState(status="authenticated"), session)
 
 
 @pytest.fixture
@@ -188,114 +175,3 @@ async def test_the_streams_copy_changes_nothing(
 async def test_boards_stand_in_categories_of_ours(owner: httpx.AsyncClient, uri: str | None, status: int) -> None:
     response = await owner.post(f"{ADMIN}/boards", json={"name": "Lost", "categoryUri": uri})
     assert response.status_code == status
-
-
-class Ranks:
-    """Roles by name, given to members."""
-
-    def __init__(self, rows: Rows, server: AccountServer) -> None:
-        self.rows, self.server = rows, server
-
-    async def role(self, name: str, priority: int, *permissions: str) -> str:
-        rkey = tid_of(1_600_000_000_000_000 + priority, 0)
-        uri, full = f"at://{FORUM_DID}/{ROLE}/{rkey}", [f"space.atbb.permission.{word}" for word in permissions]
-        await self.rows.run(
-            "INSERT INTO roles (uri, name, permissions, priority, created_at) VALUES ($1, $2, $3, $4, now())",
-            uri, name, full, priority,
-        )  # fmt: skip
-        record = {"name": name, "permissions": full, "priority": priority, "createdAt": "2026-01-01T00:00:00Z"}
-        self.server.records[ROLE, rkey] = {"$type": ROLE, **record}
-        return uri
-
-    async def member(self, did: str, role: str | None = None, *, minutes: int = 0) -> None:
-        await self.rows.account(did, f"{did[8:]}.example.org")
-        await self.rows.run("INSERT INTO memberships VALUES ($1, '3k', $2)", did, minute(minutes))
-        await self.rows.run("INSERT INTO members VALUES ($1, $2)", did, minute(minutes))
-        if role:
-            await self.rows.run("INSERT INTO grants VALUES ($1, $2, $3, $4, $5)", f"3{did}", did, role, FORUM_DID, NOON)
-
-
-@pytest.fixture
-def ranks(rows: Rows, server: AccountServer) -> Ranks:
-    return Ranks(rows, server)
-
-
-async def test_members(owner: httpx.AsyncClient, ranks: Ranks) -> None:
-    """Newest first, page by page by offset or by cursor, each with the role that counts."""
-    admin = await ranks.role("Admin", 10, "manageRoles")
-    member = await ranks.role("Member", 30)
-    for minutes, (did, role) in enumerate(((ANN, admin), (BOB, None), (CAT, f"{admin}gone"))):
-        await ranks.member(did, role, minutes=min(minutes, 1))
-    listed = (await owner.get(f"{ADMIN}/members")).json()
-    assert listed["members"][0] == {
-        "did": BOB,
-        "handle": "bob.example.org",
-        "role": "Member",
-        "roleUri": member,
-        "joinedAt": "2026-01-01T12:01:00.000Z",
-    }
-    assert [(one["did"], one["role"]) for one in listed["members"]] == [
-        (BOB, "Member"),
-        (CAT, "Member"),
-        (ANN, "Admin"),
-    ]
-    assert (listed["total"], listed["limit"], listed["offset"]) == (3, 100, 0)
-    assert "cursor" not in listed
-    second = (await owner.get(f"{ADMIN}/members?limit=1&offset=1")).json()
-    assert [one["did"] for one in second["members"]] == [CAT]
-    third = (await owner.get(f"{ADMIN}/members", params={"limit": 1, "cursor": second["cursor"]})).json()
-    assert [one["did"] for one in third["members"]] == [ANN]
-    assert "cursor" not in third
-
-
-async def test_roles_and_me(database: Pool, ranks: Ranks) -> None:
-    """By priority, for whoever is signed in; and what a role permits."""
-    member = await ranks.role("Member", 30, "createPosts")
-    await ranks.role("Admin", 10)
-    await ranks.member(ANN)
-    async with client_as(database, ANN) as ann:
-        roles = (await ann.get(f"{ADMIN}/roles")).json()
-        assert [role["name"] for role in roles] == ["Admin", "Member"]
-        assert roles[1]["permissions"] == ["space.atbb.permission.createPosts"]
-        assert (await ann.get(f"{ADMIN}/members/me")).json() == {
-            "did": ANN,
-            "handle": "ann.example.org",
-            "role": "Member",
-            "roleUri": member,
-            "permissions": ["space.atbb.permission.createPosts"],
-        }
-        assert (await ann.get(f"{ADMIN}/members")).status_code == 403
-    async with client_of(make_app(database, Board(), SITE)) as anyone:
-        for path in ("roles", "members/me", "members"):
-            assert (await anyone.get(f"{ADMIN}/{path}")).status_code == 401
-
-
-async def test_hierarchy(database: Pool, account: ForumAccount, ranks: Ranks, server: AccountServer) -> None:
-    """An admin acts on the weaker and gives weaker roles; a ban makes nobody weaker."""
-    chief = await ranks.role("Owner", 0, "manageRoles")
-    admin = await ranks.role("Admin", 10, "manageRoles")
-    helper = await ranks.role("Helper", 20)
-    await ranks.role("Member", 30)
-    for did, role in ((ANN, admin), (BOB, None), (CAT, chief)):
-        await ranks.member(did, role)
-    await ranks.rows.run(
-        "INSERT INTO mod_actions (rkey, pair, is_on, subject, created_by, created_at)"
-        " VALUES ('3', 'ban', true, $1, $2, now())", CAT, FORUM_DID,
-    )  # fmt: skip
-    async with client_as(database, ANN, account=account) as ann:
-
-        async def give(did: str, role: str) -> int:
-            return (await ann.post(f"{ADMIN}/members/{did}/role", json={"roleUri": role})).status_code
-
-        refused = [(BOB, admin), (BOB, chief), (ANN, helper), (CAT, helper), (FORUM_DID, helper)]
-        assert [await give(*pair) for pair in refused] == [403] * 5
-        assert await give("did:plc:stranger", helper) == 404
-        assert await give(BOB, f"{helper}x") == 404
-        assert await give("bob.example.org", helper) == 400
-        assert server.written == []
-        assert await give(BOB, helper) == 200
-    [written] = server.written
-    assert written["collection"] == GRANT
-    assert (written["record"]["subject"], written["record"]["createdBy"]) == (BOB, ANN)
-    async with client_as(database, BOB) as bob:
-        assert (await bob.get(f"{ADMIN}/members/me")).json()["role"] == "Helper"
