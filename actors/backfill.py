@@ -13,7 +13,7 @@ from functools import partial
 import structlog
 import trio
 
-from actors.committer import Committer, Delivery, run_committer
+from actors.committer import PIECES_AT_ONCE, Committer, Delivery, run_committer
 from actors.health import Pulse
 from actors.hosts import PATIENT, Hosts, Patience
 from actors.identity import WakeUp
@@ -146,7 +146,7 @@ async def _visit_repos(manager: Backfill, job: jobs.Job) -> None:
                 await jobs.repo_lives_at(tx, job.id, did, pds)
             return has_room
 
-        visitor = _visitor(manager, hosts, book, nursery, settle, skips=job.type == "catch_up")
+        visitor = _visitor(manager, hosts, book, nursery, settle, crowd.fetched, skips=job.type == "catch_up")
         if not job.planned:
             await _plan_first(manager, job)
             await _follow_plan(manager, job, crowd, visitor)
@@ -166,6 +166,7 @@ def _visitor(
     book: Book,
     nursery: trio.Nursery,
     settle: Callable[[str, str], Awaitable[bool]],
+    fetched: Callable[[str], None],
     *,
     skips: bool,
 ) -> Visitor:
@@ -180,7 +181,9 @@ def _visitor(
         forum_did=manager.forum_did,
         known=manager.known,
         skips_unmoved=skips,
+        fetching=trio.CapacityLimiter(manager.concurrency),
         settle=settle,
+        fetched=fetched,
     )
 
 
@@ -221,7 +224,7 @@ async def _home(manager: Backfill) -> list[str]:
 
 
 async def _follow_plan(manager: Backfill, job: jobs.Job, crowd: "Crowd", visitor: Visitor) -> None:
-    """Visit what is planned, so many at a time, until nothing is left."""
+    """Visit what is planned until nothing is left. More are under way than are fetched: the others are committed."""
     send, receive = trio.open_memory_channel[jobs.RepoDue](0)
 
     async def work() -> None:
@@ -232,7 +235,7 @@ async def _follow_plan(manager: Backfill, job: jobs.Job, crowd: "Crowd", visitor
             manager.pulse.beat(inbox_depth=len(crowd.under_way))
 
     async with trio.open_nursery() as workers:
-        for _ in range(manager.concurrency):
+        for _ in range(manager.concurrency + PIECES_AT_ONCE):
             workers.start_soon(work)
         async with send:
             while (ahead := await _look_ahead(manager, job, crowd)) is not None:
@@ -285,6 +288,11 @@ class Crowd:
         self.under_way[did] = pds
         return True
 
+    def fetched(self, did: str) -> None:
+        """What is left of the visit is no matter of its host any more."""
+        self.under_way[did] = None
+        self._left.ring()
+
     def leave(self, repo: jobs.RepoDue) -> None:
         """The visit is over."""
         del self.under_way[repo.did]
@@ -307,7 +315,7 @@ async def _mend(manager: Backfill, looked_at: datetime | None) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_watch_for_job, manager, looked_at, nursery.cancel_scope)
         book = MendBook(database=manager.database, patience=manager.patience)
-        visitor = _visitor(manager, _hosts(manager), book, nursery, _anywhere, skips=False)
+        visitor = _visitor(manager, _hosts(manager), book, nursery, _anywhere, _noted, skips=False)
         async with trio.open_nursery() as visits:
             for repo in due:
                 visits.start_soon(visitor.visit, repo)
@@ -317,6 +325,10 @@ async def _mend(manager: Backfill, looked_at: datetime | None) -> None:
 
 async def _anywhere(did: str, pds: str) -> bool:
     return True
+
+
+def _noted(did: str) -> None:
+    return None
 
 
 async def _watch_for_job(manager: Backfill, looked_at: datetime | None, scope: trio.CancelScope) -> None:

@@ -1,7 +1,8 @@
 """Taking a snapshot of one repository: its newest rev first, then each collection page by page (design.md §3).
 
-Fetches and checks; what it brings goes to `commit`, in pieces that each become part of one transaction. A small
-repository is one piece. One that did not move since its last completed snapshot is skipped, where that is wanted.
+Fetches and checks; what it brings goes to `commit`, in pieces that each become part of one transaction, but for the
+last, which is the caller's to commit: a small repository is one piece. One that did not move since its last completed
+snapshot is skipped, where that is wanted.
 """
 
 import time
@@ -49,19 +50,19 @@ class Pieces:
         self.forged: set[str] = set()
 
     async def add(self, page: Page) -> None:
+        if sum(len(page.ops) for page in self._pages) >= PIECE_RECORDS:
+            await self._commit(self.take(is_last=False))
         self._pages.append(page)
         self.records += len(page.ops)
         if any(op.why == "bad_cid" for op in page.ops):
             self.forged.add(page.collection)
-        if sum(len(page.ops) for page in self._pages) >= PIECE_RECORDS:
-            await self.hand_over(is_last=False)
 
-    async def hand_over(self, *, is_last: bool) -> None:
-        """Commit what is gathered."""
+    def take(self, *, is_last: bool) -> Piece:
+        """What is gathered."""
         pages = tuple(self._pages)
         piece = Piece(snapshot=self.snapshot, pages=pages, is_first=self._is_first, is_last=is_last)
         self._pages, self._is_first = [], False
-        await self._commit(piece)
+        return piece
 
 
 class BadCollection(Exception):
@@ -75,6 +76,14 @@ class BadCollection(Exception):
 Commit = Callable[[Piece], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A repository that is fetched; its last piece is still to be committed."""
+
+    records: int
+    last: Piece
+
+
 def collections_of(did: str, forum_did: str) -> tuple[str, ...]:
     """What a repository may hold of ours."""
     return tuple(sorted(MEMBER_COLLECTIONS | (FORUM_COLLECTIONS if did == forum_did else frozenset())))
@@ -82,8 +91,8 @@ def collections_of(did: str, forum_did: str) -> tuple[str, ...]:
 
 async def take_snapshot(
     hosts: Hosts, pds: str, did: str, commit: Commit, *, forum_did: str, synced_rev: str | None
-) -> int | None:
-    """Bring one repository; its records, or None when it is still at `synced_rev`.
+) -> Taken | None:
+    """Bring one repository, or None when it is still at `synced_rev`.
 
     Raises what `Hosts.get` raises, and `BadCollection`.
     """
@@ -95,10 +104,10 @@ async def take_snapshot(
     pieces = Pieces(snapshot, commit)
     for collection in snapshot.collections:
         await _take_collection(hosts, pds, pieces, collection)
-    await pieces.hand_over(is_last=not pieces.forged)
-    if pieces.forged:  # what can be believed is in, and the repository stays stale
+    if pieces.forged:  # what can be believed comes in, and the repository stays stale
+        await commit(pieces.take(is_last=False))
         raise BadCollection(min(pieces.forged), BadInput("bad_cid", "a record does not match its CID"))
-    return pieces.records
+    return Taken(records=pieces.records, last=pieces.take(is_last=True))
 
 
 async def _take_collection(hosts: Hosts, pds: str, pieces: Pieces, collection: str) -> None:

@@ -118,7 +118,10 @@ class MendBook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
-    """Visits repositories for one book. `settle` is told where one lives, and may say that it shall wait."""
+    """Visits repositories for one book, so many at a time as `fetching` lets in: while one is committed the next comes.
+
+    `settle` is told where one lives, and may say that it shall wait; `fetched`, that its server is done with.
+    """
 
     hosts: Hosts
     resolver: Resolver
@@ -128,7 +131,9 @@ class Visitor:
     forum_did: str
     known: set[str]
     skips_unmoved: bool
+    fetching: trio.CapacityLimiter
     settle: Callable[[str, str], Awaitable[bool]]
+    fetched: Callable[[str], None]
 
     async def visit(self, due: jobs.RepoDue) -> None:
         """Bring the repository, or note why not. Raises `DatabaseAway` only."""
@@ -176,12 +181,16 @@ class Visitor:
     async def _snapshot(self, due: jobs.RepoDue, pds: str) -> None:
         may_skip = self.skips_unmoved and due.pds in (None, pds) and not due.is_closed
         known_rev = due.synced_rev if may_skip else None
-        records = await take_snapshot(
-            self.hosts, pds, due.did, self.committer.commit, forum_did=self.forum_did, synced_rev=known_rev
-        )
-        if records is None:
+        async with self.fetching:
+            taken = await take_snapshot(
+                self.hosts, pds, due.did, self.committer.commit, forum_did=self.forum_did, synced_rev=known_rev
+            )
+        self.fetched(due.did)
+        if taken is None:
             await self.book.unmoved(due.did)
-        elif records:
+            return
+        await self.committer.commit(taken.last)
+        if taken.records:
             self.known.add(due.did)
 
     async def _pds_of(self, due: jobs.RepoDue) -> str:

@@ -110,11 +110,13 @@ class History:
         """Take one; half of one is as if a commit was lost."""
         lost, self.lost[did] = self.lost[did], self.lost[did] + 1
         try:
-            await take_snapshot(
+            taken = await take_snapshot(
                 self.hosts, self.repos[did].home.url, did, self.committer.commit, forum_did=F, synced_rev=None
             )
         except Unavailable:
             return
+        assert taken is not None
+        await self.committer.commit(taken.last)
         if self.lost[did] == lost + 1:
             del self.lost[did]
 
