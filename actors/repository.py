@@ -57,6 +57,8 @@ class Repository:
         """What is there now, as if it were written by the newest commit: the snapshot of one record."""
         rev = await self.pds.latest_rev(self.did)  # before the record: what changes in between is newer than it says
         op = await self.record(collection, rkey)
+        if op is not None and op.why is not None:
+            raise self.pds.senseless(op.why)
         there = OwnWrite(did=self.did, collection=collection, rkey=rkey, rev=rev)
         return there if op is None else replace(there, cid=op.cid, record=op.record)
 

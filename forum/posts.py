@@ -19,7 +19,7 @@ from forum.records.graphemes import count_graphemes
 from forum.records.names import POST
 from forum.records.syntax import tid_of, tid_time
 
-TITLE_GRAPHEMES = 120
+TITLE_GRAPHEMES, TITLE_BYTES = 120, 3_000
 TEXT_GRAPHEMES, TEXT_BYTES = 300, 3_000
 MARKDOWN_GRAPHEMES, MARKDOWN_BYTES = 20_000, 100_000
 
@@ -77,8 +77,7 @@ def _new(fields: Fields, forum: Ref, rkey: str) -> Fields:
 
 
 def _titled(title: str) -> Fields:
-    if count_graphemes(title, TITLE_GRAPHEMES) > TITLE_GRAPHEMES:
-        raise BadInput("too_long", f"title: more than {TITLE_GRAPHEMES} characters")
+    _check("title", title, graphemes=TITLE_GRAPHEMES, size=TITLE_BYTES)
     return {"title": " ".join(title.split())}
 
 
@@ -87,11 +86,18 @@ def _body(typed: str) -> Fields:
     text = tidy(typed)
     if not text:
         raise BadInput("missing_field", "text: empty")
-    if len(text.encode(errors="replace")) > MARKDOWN_BYTES:
-        raise BadInput("too_long", f"text: more than {MARKDOWN_BYTES:,} bytes")
-    if count_graphemes(text, MARKDOWN_GRAPHEMES) > MARKDOWN_GRAPHEMES:
-        raise BadInput("too_long", f"text: more than {MARKDOWN_GRAPHEMES:,} characters")
+    _check("text", text, graphemes=MARKDOWN_GRAPHEMES, size=MARKDOWN_BYTES)
     if fits(text, graphemes=TEXT_GRAPHEMES, size=TEXT_BYTES) and is_plain(text):
         return {"text": text}
     beginning = excerpt(text, graphemes=TEXT_GRAPHEMES, size=TEXT_BYTES)
     return {"text": beginning, "content": {"$type": f"{POST}#markdown", "markdown": text}}
+
+
+def _check(name: str, text: str, *, graphemes: int, size: int) -> None:
+    """Say it before the lexicon does, in the words of who typed it."""
+    if "\0" in text:
+        raise BadInput("bad_text", f"{name}: holds a NUL")
+    if count_graphemes(text, graphemes) > graphemes:
+        raise BadInput("too_long", f"{name}: more than {graphemes:,} characters")
+    if len(text.encode(errors="replace")) > size:
+        raise BadInput("too_long", f"{name}: more than {size:,} bytes")

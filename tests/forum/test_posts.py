@@ -111,11 +111,11 @@ def test_short_and_long() -> None:
     [
         ("x" * 121, "Any", "title: more than 120 characters"),
         ("👩‍🌾" * 121, "Any", "title: more than 120 characters"),
-        ("\u0301" * 3001, "Any", "title"),
+        ("\u0301" * 3001, "Any", "title: more than 3,000 bytes"),
         ("Any", "", "text: empty"),
         ("Any", " \n\t\r\n", "text: empty"),
-        ("Any", "a\0b", "NUL"),
-        ("a\0b", "Any", "NUL"),
+        ("Any", "a\0b", "text: holds a NUL"),
+        ("a\0b", "Any", "title: holds a NUL"),
     ],
 )
 def test_refused(title: str, text: str, words: str) -> None:

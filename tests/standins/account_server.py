@@ -56,7 +56,7 @@ class AccountServer:
     async def _send(self, request: httpx.Request) -> httpx.Response:
         """The answer as from a wire, to be read once."""
         response = await self._answer(request)
-        return httpx.Response(response.status_code, stream=httpx.ByteStream(response.content))
+        return httpx.Response(response.status_code, headers=response.headers, stream=httpx.ByteStream(response.content))
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path
@@ -79,6 +79,8 @@ class AccountServer:
         return self._write(method, body) if token == self.access else refusal("ExpiredToken")
 
     def _read(self, method: str, asked: httpx.QueryParams) -> httpx.Response:
+        if method == "getLatestCommit":
+            return httpx.Response(200, json={"cid": CID, "rev": self._rev()})
         if method != "getRecord":
             return httpx.Response(404)
         return self._record(asked["collection"], asked["rkey"])
@@ -93,18 +95,24 @@ class AccountServer:
     def _write(self, method: str, body: Json) -> httpx.Response:
         """As a PDS does: the same value again is no commit, and a swap is held to the record that is there."""
         self.written.append(body)
-        rev = tid_of(1_700_000_000_000_000 + len(self.written), 0)
+        rev = self._rev()
         key = (body["collection"], body.get("rkey", rev))
         there = self.records.get(key)
         commit = {"commit": {"cid": CID, "rev": rev}}
         if method == "deleteRecord":
             self.records.pop(key, None)
             return httpx.Response(200, json=commit if there else {})
-        if "swapRecord" in body and (there is None or cid_of(there) != body["swapRecord"]):
+        written = {"uri": f"at://{self.did}/{key[0]}/{key[1]}", "cid": cid_of(body["record"])}
+        if there == body["record"]:
+            return httpx.Response(200, json=written)
+        if "swapRecord" in body and (cid_of(there) if there else None) != body["swapRecord"]:
             return refusal("InvalidSwap")
         self.records[key] = body["record"]
-        written = {"uri": f"at://{self.did}/{key[0]}/{key[1]}", "cid": cid_of(body["record"])}
-        return httpx.Response(200, json=written | ({} if there == body["record"] else commit))
+        return httpx.Response(200, json=written | commit)
+
+    def _rev(self) -> str:
+        """Of the newest commit; it grows with what was asked for, whether that changed something or not."""
+        return tid_of(1_700_000_000_000_000 + len(self.written), 0)
 
     def _session(self) -> httpx.Response:
         number = len(self.asked)
