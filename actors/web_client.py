@@ -9,6 +9,9 @@ import ipaddress
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import urlencode
 
 import httpcore
 import httpx
@@ -20,6 +23,9 @@ from forum.errors import BadInput, Unavailable
 MAX_ANSWER_BYTES = 1_000_000
 SECONDS = 10
 USER_AGENT = "atbb"
+
+Headers = Mapping[str, str]
+NO_HEADERS: Final[Headers] = MappingProxyType({})
 
 UNICAST = ipaddress.ip_network("2000::/3")  # of all IPv6 addresses only these are given out to be reached
 TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # IPv4 addresses behind NAT64
@@ -109,7 +115,7 @@ class Answer:
 
 
 class WebClient:
-    """GET, and POST of JSON, with bounds."""
+    """GET, and POST of JSON or of a form, with bounds. An answer with an error is an answer."""
 
     def __init__(self, client: httpx.AsyncClient, *, allow_http: bool, seconds: float = SECONDS) -> None:
         self._client = client
@@ -117,20 +123,39 @@ class WebClient:
         self._seconds = seconds
 
     async def get(
-        self, url: str, *, params: Mapping[str, str] | None = None, max_bytes: int = MAX_ANSWER_BYTES
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Headers = NO_HEADERS,
+        max_bytes: int = MAX_ANSWER_BYTES,
     ) -> Answer:
         """Raises `Unavailable` when the host does not answer in time, `BadInput` when the answer is too large."""
-        return await self._ask("GET", url, max_bytes, params=params)
+        return await self._ask("GET", url, max_bytes, params=params, headers=headers)
 
     async def post(
-        self, url: str, body: object, *, token: str | None = None, max_bytes: int = MAX_ANSWER_BYTES
+        self,
+        url: str,
+        body: object,
+        *,
+        token: str | None = None,
+        headers: Headers = NO_HEADERS,
+        max_bytes: int = MAX_ANSWER_BYTES,
     ) -> Answer:
         """Send a body, None for an empty one, as whom the token stands for. Raises as above."""
-        headers = {} if token is None else {"authorization": f"Bearer {token}"}
-        content = b""
+        sent, content = dict(headers), b""
+        if token is not None:
+            sent["authorization"] = f"Bearer {token}"
         if body is not None:
-            content, headers["content-type"] = msgspec.json.encode(body), "application/json"
-        return await self._ask("POST", url, max_bytes, content=content, headers=headers)
+            content, sent["content-type"] = msgspec.json.encode(body), "application/json"
+        return await self._ask("POST", url, max_bytes, content=content, headers=sent)
+
+    async def post_form(
+        self, url: str, form: Mapping[str, str], *, headers: Headers = NO_HEADERS, max_bytes: int = MAX_ANSWER_BYTES
+    ) -> Answer:
+        """Send what a form holds. Raises as above."""
+        sent = {**headers, "content-type": "application/x-www-form-urlencoded"}
+        return await self._ask("POST", url, max_bytes, content=urlencode(form).encode(), headers=sent)
 
     async def _ask(
         self,
@@ -140,7 +165,7 @@ class WebClient:
         *,
         params: Mapping[str, str] | None = None,
         content: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers = NO_HEADERS,
     ) -> Answer:
         if not self._allow_http and not url.startswith("https://"):
             raise BadInput("not_https", f"{url} is not https")

@@ -85,6 +85,23 @@ async def test_answer() -> None:
         assert (await client.get(f"{site.url}/y")).status == 404
 
 
+async def test_what_is_sent() -> None:
+    """Bodies of both kinds, headers beside them; and what comes back is an answer, whatever its status."""
+    no = Reply(401, b'{"error": "no"}', {"dpop-nonce": "n1"})
+    async with serving(x=no) as site, open_web_client(development=True) as client:
+        answer = await client.post_form(f"{site.url}/x", {"a": "ä&=", "b": ""}, headers={"dpop": "p"})
+        assert (answer.status, answer.headers["DPoP-Nonce"], answer.json()) == (401, "n1", {"error": "no"})
+        await client.post(f"{site.url}/x", {"a": 1}, token="t", headers={"dpop": "p"})
+        await client.post(f"{site.url}/x", None)
+        await client.get(f"{site.url}/x", headers={"dpop": "p"})
+    form, json, empty, got = site.sent
+    assert (form.body, form.headers["content-type"]) == (b"a=%C3%A4%26%3D&b=", "application/x-www-form-urlencoded")
+    assert (json.body, json.headers["content-type"]) == (b'{"a":1}', "application/json")
+    assert (empty.body, "content-type" in empty.headers) == (b"", False)
+    assert json.headers["authorization"] == "Bearer t"
+    assert form.headers["dpop"] == json.headers["dpop"] == got.headers["dpop"] == "p"
+
+
 async def test_redirects_are_not_followed() -> None:
     async with serving(x=Reply(302, headers={"location": "/y"}), y=said({})) as site:
         async with open_web_client(development=True) as client:

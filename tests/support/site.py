@@ -24,6 +24,16 @@ def said(body: Any, status: int = 200) -> Reply:  # Any: JSON
     return Reply(status, json.dumps(body).encode())
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked; names of headers in small letters."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
 @dataclass(slots=True)
 class Site:
     """`answers` by path without query; anything else is 404."""
@@ -31,22 +41,17 @@ class Site:
     answers: dict[str, Reply] = field(default_factory=dict)
     url: str = ""
     asked: list[str] = field(default_factory=list)
+    sent: list[Request] = field(default_factory=list)
     stalled: trio.Event = field(default_factory=trio.Event)
 
     async def handle(self, stream: trio.SocketStream) -> None:
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            if not (part := await stream.receive_some()):
-                return
-            head += part
-        path = head.split(b" ")[1].decode()
-        self.asked.append(path)
-        reply = self.answers.get(path.partition("?")[0], Reply(404))
-        length = len(reply.body) + (1 if reply.stalls else 0)
-        fields = {"content-length": str(length), "connection": "close", **reply.headers}
-        lines = [f"HTTP/1.1 {reply.status} .", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
+        if not (request := await read_request(stream)):
+            return
+        self.asked.append(request.path)
+        self.sent.append(request)
+        reply = self.answers.get(request.path.partition("?")[0], Reply(404))
         try:
-            await stream.send_all("\r\n".join(lines).encode() + reply.body)
+            await stream.send_all(bytes_of(reply))
             if reply.stalls:
                 self.stalled.set()
                 await trio.sleep_forever()
@@ -54,6 +59,32 @@ class Site:
             return  # it has heard enough
         finally:
             await trio.aclose_forcefully(stream) if reply.stalls else await stream.aclose()
+
+
+async def read_request(stream: trio.abc.ReceiveStream) -> Request | None:
+    """The next one; None when there is none."""
+    got = b""
+    while b"\r\n\r\n" not in got:
+        if not (part := await stream.receive_some()):
+            return None
+        got += part
+    head, _, body = got.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    while len(body) < int(headers.get("content-length", 0)):
+        if not (part := await stream.receive_some()):
+            return None
+        body += part
+    method, path, _ = first.split(" ")
+    return Request(method, path, headers, body)
+
+
+def bytes_of(reply: Reply) -> bytes:
+    """The whole of it, after which the connection is closed."""
+    length = len(reply.body) + (1 if reply.stalls else 0)
+    fields = {"content-length": str(length), "connection": "close", **reply.headers}
+    lines = [f"HTTP/1.1 {reply.status} .", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
+    return "\r\n".join(lines).encode() + reply.body
 
 
 @asynccontextmanager
