@@ -6,7 +6,7 @@
 --   3. the forum   what the forum's own repository holds: structure, roles, moderation
 --   4. members     what members' repositories hold: posts, memberships, reactions
 --   5. counts      topics and boards; kept by triggers, so they cannot drift from the rows they count
---   6. ours alone  what no repository holds: who is signed in, or about to be
+--   6. ours alone  what no repository holds: who is signed in, or about to be; the audit
 --
 -- Records refer to each other by AT-URI and are joined when read: a reply may come before its topic.
 -- Text that is compared or ordered as the protocol does it (DIDs, keys, revs, URIs) is COLLATE "C".
@@ -197,6 +197,38 @@ CREATE TABLE grants (
 -- The grant that decides: the first of its subject.
 CREATE INDEX grants_newest ON grants (subject, rkey DESC);
 
+-- Moderation, append-only. `ban`/`unban` are the pair ban, on and off; and so on. The newest not yet expired decides.
+CREATE TABLE mod_actions (
+    id              bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+    rkey            text COLLATE "C" PRIMARY KEY,
+    pair            text NOT NULL,          -- ban, lock, pin, delete, mute
+    is_on           boolean NOT NULL,
+    subject         text COLLATE "C" NOT NULL,  -- a DID or the URI of a post
+    reason          text,
+    created_by      text COLLATE "C" NOT NULL,
+    created_at      timestamptz NOT NULL,
+    expires_at      timestamptz,
+    is_over         boolean NOT NULL DEFAULT false  -- it has expired, and its subject was decided about since
+);
+-- in_force(): the first of its subject and pair.
+CREATE INDEX mod_actions_newest ON mod_actions (subject, pair, rkey DESC);
+-- The clock: the next to end.
+CREATE INDEX mod_actions_due ON mod_actions (expires_at) WHERE expires_at IS NOT NULL AND NOT is_over;
+
+-- The key of the action in force on a subject, NULL where there is none. As of the statement, not of the transaction:
+-- that may have begun before an end which another one, while it waited for the ledger's lock, has already seen to.
+CREATE FUNCTION in_force(the_pair text, the_subject text) RETURNS text
+LANGUAGE sql STABLE
+RETURN (
+    SELECT CASE WHEN newest.is_on THEN newest.rkey END
+      FROM (SELECT a.rkey, a.is_on
+              FROM mod_actions a
+             WHERE a.subject = the_subject AND a.pair = the_pair
+               AND (a.expires_at IS NULL OR a.expires_at > statement_timestamp())
+             ORDER BY a.rkey DESC
+             LIMIT 1) AS newest
+);
+
 -- What the settings say and statements must know. The leader writes it before it reads the stream.
 CREATE TABLE settings (
     single          boolean PRIMARY KEY DEFAULT true CHECK (single),
@@ -247,6 +279,7 @@ END;
 -- Up to which keys an account's topics and replies are shown. All (NULL) if its newest grant gives the right, or there
 -- is none and the default role does. Otherwise up to the grant that took the right away, the first after the last
 -- giver; nothing ('') if nobody ever gave it. What a role permits is asked as of now: its past is nowhere written.
+-- While an account is muted, up to the mute at most.
 CREATE FUNCTION limits_of(account text) RETURNS TABLE (topics_until text, replies_until text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -256,36 +289,10 @@ BEGIN ATOMIC
               FROM (SELECT '' AS rkey, NULL AS role_uri
                      UNION ALL SELECT rkey, role_uri FROM grants WHERE subject = account) AS g
               LEFT JOIN LATERAL role_given(g.role_uri) AS r ON true
-            WINDOW and_later AS (ORDER BY g.rkey DESC)) AS given
+            WINDOW and_later AS (ORDER BY g.rkey DESC)
+             UNION ALL SELECT in_force('mute', account), false, false) AS given
      WHERE account IS DISTINCT FROM (SELECT forum_did FROM settings);  -- the forum itself always may
 END;
-
--- Moderation, append-only. `ban`/`unban` are the pair ban, on and off; and so on. The newest not yet expired decides.
-CREATE TABLE mod_actions (
-    id              bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
-    rkey            text COLLATE "C" PRIMARY KEY,
-    pair            text NOT NULL,          -- ban, lock, pin, delete, mute
-    is_on           boolean NOT NULL,
-    subject         text COLLATE "C" NOT NULL,  -- a DID or the URI of a post
-    reason          text,
-    created_by      text COLLATE "C" NOT NULL,
-    created_at      timestamptz NOT NULL,
-    expires_at      timestamptz
-);
--- in_force(): the first of its subject and pair.
-CREATE INDEX mod_actions_newest ON mod_actions (subject, pair, rkey DESC);
-
--- The key of the action in force on a subject, NULL where there is none.
-CREATE FUNCTION in_force(the_pair text, the_subject text) RETURNS text
-LANGUAGE sql STABLE
-RETURN (
-    SELECT CASE WHEN newest.is_on THEN newest.rkey END
-      FROM (SELECT a.rkey, a.is_on
-              FROM mod_actions a
-             WHERE a.subject = the_subject AND a.pair = the_pair AND (a.expires_at IS NULL OR a.expires_at > now())
-             ORDER BY a.rkey DESC
-             LIMIT 1) AS newest
-);
 
 CREATE TABLE themes (
     rkey            text COLLATE "C" PRIMARY KEY,
@@ -344,6 +351,11 @@ RETURN deleted_at IS NULL AND NOT hidden AND status = 'active' AND NOT banned
        AND (until IS NULL OR rkey COLLATE "C" <= until COLLATE "C")
        AND (locked IS NULL OR rkey COLLATE "C" <= locked COLLATE "C");
 
+-- Authors of very much whose posts.shown does not yet follow from what was decided about them. The clock sees to it.
+CREATE TABLE unsettled (
+    did             text COLLATE "C" PRIMARY KEY
+);
+
 CREATE TABLE memberships (
     did             text COLLATE "C" NOT NULL,
     rkey            text COLLATE "C" NOT NULL,
@@ -398,7 +410,8 @@ CREATE TABLE board_counts (
 
 CREATE TABLE forum_counts (
     single          boolean PRIMARY KEY DEFAULT true CHECK (single),
-    member_count    bigint NOT NULL DEFAULT 0
+    member_count    bigint NOT NULL DEFAULT 0,
+    action_count    bigint NOT NULL DEFAULT 0   -- of moderators
 );
 INSERT INTO forum_counts DEFAULT VALUES;
 
@@ -505,6 +518,22 @@ CREATE TRIGGER members_came AFTER INSERT ON members
 CREATE TRIGGER members_went AFTER DELETE ON members
     REFERENCING OLD TABLE AS went FOR EACH STATEMENT EXECUTE FUNCTION tally_members();
 
+-- mod_actions → forum_counts.
+CREATE FUNCTION tally_mod_actions() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        UPDATE forum_counts SET action_count = action_count + (SELECT count(*) FROM came);
+    ELSE
+        UPDATE forum_counts SET action_count = action_count - (SELECT count(*) FROM went);
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER mod_actions_came AFTER INSERT ON mod_actions
+    REFERENCING NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION tally_mod_actions();
+CREATE TRIGGER mod_actions_went AFTER DELETE ON mod_actions
+    REFERENCING OLD TABLE AS went FOR EACH STATEMENT EXECUTE FUNCTION tally_mod_actions();
+
 
 -- 6. Ours alone ----------------------------------------------------------------------------------------------------
 
@@ -548,6 +577,26 @@ CREATE TABLE writes (
 );
 -- To sweep out the old ones.
 CREATE INDEX writes_by_age ON writes (claimed_at);
+
+-- What those did who run the forum: each act by whom, on what (a DID, a record's URI, a job's id), and how it was before
+-- and after. Nothing in it is ever changed or taken out.
+CREATE TABLE audit (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at              timestamptz NOT NULL DEFAULT clock_timestamp(),
+    actor           text COLLATE "C" NOT NULL,
+    act             text NOT NULL,          -- ban, unhide, addBoard, giveRole, …
+    subject         text COLLATE "C" NOT NULL,
+    before          json,                   -- to the letter, where jsonb would tidy up
+    after           json
+);
+
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'what is noted in % stays', TG_TABLE_NAME;
+END $$;
+
+CREATE TRIGGER audit_stays BEFORE UPDATE OR DELETE ON audit
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 -- The key by which servers know us, encrypted; unless OAUTH_PRIVATE_KEY is set. Replaced, it ends what they gave us.
 CREATE TABLE client_keys (

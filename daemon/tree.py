@@ -23,6 +23,7 @@ from actors.agent import ForumAccount, Login, account_of, run_agent
 from actors.applier import run_applier
 from actors.backfill import Backfill, run_backfill
 from actors.backoff import delays
+from actors.clock import run_clock
 from actors.firehose import CONNECTED, run_firehose
 from actors.health import Board
 from actors.identity import Keys, WakeUp, run_identity
@@ -73,6 +74,7 @@ class House:
     stop: trio.Event
     identity_bell: WakeUp = field(default_factory=WakeUp)
     backfill_bell: WakeUp = field(default_factory=WakeUp)
+    clock_bell: WakeUp = field(default_factory=WakeUp)
 
 
 async def run_daemon(settings: Settings) -> None:
@@ -180,6 +182,7 @@ async def lead_once(house: House) -> None:
         async with trio.open_nursery() as leading:
             leading.start_soon(run_heartbeat, connection, epoch, pulse)
             leading.start_soon(backfill, house, known)
+            leading.start_soon(clock, house)
             await read_and_apply(house, epoch, known)
             leading.cancel_scope.cancel()
 
@@ -212,6 +215,12 @@ async def backfill(house: House, known: set[str]) -> None:
     )
     async with until(house.stop):
         await supervise(manager.pulse, partial(run_backfill, manager))
+
+
+async def clock(house: House) -> None:
+    """What time alone changes; cut off with the term."""
+    pulse = house.board.pulse("clock", limit_seconds=HANG_SECONDS)
+    await supervise(pulse, partial(run_clock, house.database, house.clock_bell, pulse))
 
 
 async def read_and_apply(house: House, epoch: int, known: set[str]) -> None:
@@ -258,11 +267,13 @@ async def wait_for_schema(house: House) -> None:
 
 
 def ring(house: House, changes: Changes) -> None:
-    """Wake who waits for such a change: accounts to be asked about, a job to be begun."""
+    """Wake who waits for such a change: accounts to be asked about, a job to be begun, an end to come."""
     if changes.dids or changes.all:
         house.identity_bell.ring()
     if changes.jobs or changes.all:
         house.backfill_bell.ring()
+    if changes.ends or changes.all:
+        house.clock_bell.ring()
 
 
 @asynccontextmanager

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from forum.moderation import Post
 from forum.own_writes import OwnWrite
 from forum.protocol.events import RecordOp
 from forum.records import check_record
-from forum.records.names import BOARD, CATEGORY, FORUM, GRANT, ROLE
+from forum.records.names import BOARD, CATEGORY, FORUM, GRANT, MOD_ACTION, ROLE
 from forum.records.syntax import tid_of
 
 Fields = Mapping[str, Any]  # Any: JSON
@@ -42,7 +43,21 @@ def grant_record(subject: str, role: RecordOp | OwnWrite, *, by: str) -> Fields:
     return checked(GRANT, {"subject": subject, "role": given, "createdBy": by, "createdAt": now()})
 
 
-def ref_of(op: RecordOp | OwnWrite) -> Fields:
+def mod_action_record(action: str, subject: str | Post, *, reason: str, by: str, until: datetime | None) -> Fields:
+    """On an account, by its DID, or on a post; `action` is ban, unban, …."""
+    about = {"did": subject} if isinstance(subject, str) else {"post": ref_of(subject)}
+    fields = {
+        "action": f"{MOD_ACTION}.{action}",
+        "subject": {"$type": f"{MOD_ACTION}#subject", **about},
+        "reason": reason,
+        "createdBy": by,
+        "createdAt": now(),
+        "expiresAt": None if until is None else until.isoformat().replace("+00:00", "Z"),
+    }
+    return checked(MOD_ACTION, fields)
+
+
+def ref_of(op: RecordOp | OwnWrite | Post) -> Fields:
     """A strongRef to a record that is there."""
     return {"uri": op.uri, "cid": op.cid}
 

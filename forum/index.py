@@ -139,7 +139,8 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::bool[], $4::text[], $5::text[],
                      $7::timestamptz[], $8::timestamptz[])
     ON CONFLICT (rkey) DO UPDATE
    SET pair = excluded.pair, is_on = excluded.is_on, subject = excluded.subject, reason = excluded.reason,
-       created_by = excluded.created_by, created_at = excluded.created_at, expires_at = excluded.expires_at
+       created_by = excluded.created_by, created_at = excluded.created_at, expires_at = excluded.expires_at,
+       is_over = false
 """
 MOD_SUBJECTS = "SELECT DISTINCT subject FROM mod_actions WHERE rkey = ANY ($1::text[])"
 GRANT_SUBJECTS = "SELECT DISTINCT subject FROM grants WHERE rkey = ANY ($1::text[])"
@@ -290,7 +291,8 @@ async def _write_grants(tx: Connection, ops: Sequence[RecordOp]) -> Changes:
 
 
 async def _write_mod_actions(tx: Connection, ops: Sequence[RecordOp]) -> Changes:
-    return await visibility.decide(tx, await _replace_decisions(tx, MOD_SUBJECTS, ops))
+    ends = any(op.record is not None and "expiresAt" in op.record for op in ops)
+    return Changes(ends=ends) | await visibility.decide(tx, await _replace_decisions(tx, MOD_SUBJECTS, ops))
 
 
 async def _replace_decisions(tx: Connection, subjects_of: str, ops: Sequence[RecordOp]) -> list[str]:

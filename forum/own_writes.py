@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from forum import changes, ledger
+from forum import audit, changes, ledger
 from forum.database import Database, DatabaseAway
 from forum.errors import BadInput
 from forum.protocol.events import RecordOp
@@ -60,8 +60,10 @@ def _rev(answer: object) -> str | None:
     return None
 
 
-async def show_own_write(database: Database, write: OwnWrite, *, forum_did: str) -> None:
-    """Bring it into the index, for the writer's next read. `write.record` has passed `check_record`.
+async def show_own_write(
+    database: Database, write: OwnWrite, *, forum_did: str, entry: audit.Entry | None = None
+) -> None:
+    """Bring it into the index, for the writer's next read, and `entry` into the audit. The record has been checked.
 
     A database that is away is no failure of the write, which is done: the stream brings it later.
     """
@@ -80,5 +82,7 @@ async def show_own_write(database: Database, write: OwnWrite, *, forum_did: str)
             await ledger.take_lock(tx)
             applied = await ledger.apply(tx, [op], forum_did=forum_did)
             await changes.notify(tx, applied.changes)
+            if entry is not None:
+                await audit.note(tx, entry)
     except DatabaseAway as away:
         log.warning("own_write_not_shown", did=write.did, collection=write.collection, reason=str(away))

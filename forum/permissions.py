@@ -5,7 +5,7 @@ which `visibility.py`, too, judges what is shown.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from forum.database import Connection, Row
@@ -32,8 +32,9 @@ FORUM_PRIORITY = -1  # stronger than any role
 NO_PRIORITY = 2**31 - 1  # weaker than any role
 
 RIGHTS = """
-SELECT asked.banned, r.name, r.uri, r.permissions, r.priority
-  FROM (SELECT in_force('ban', $1) IS NOT NULL AS banned) AS asked LEFT JOIN role_of($1) AS r ON true
+SELECT asked.banned, asked.muted, r.name, r.uri, r.permissions, r.priority
+  FROM (SELECT in_force('ban', $1) IS NOT NULL AS banned, in_force('mute', $1) IS NOT NULL AS muted) AS asked
+  LEFT JOIN role_of($1) AS r ON true
 """
 
 
@@ -65,24 +66,29 @@ BUILT_IN: Mapping[str, Rights] = MappingProxyType(
 
 
 async def rights_of(connection: Connection, did: str, *, forum_did: str) -> Rights:
-    """An account's rights right now. Who is banned has none; the forum's own account always has all."""
-    rights, is_banned = await _asked(connection, did, forum_did)
-    return NO_RIGHTS if is_banned else rights
+    """An account's rights right now: none for who is banned, and for who is muted none to write.
+
+    The forum's own account always has all.
+    """
+    rights, is_banned, is_muted = await _asked(connection, did, forum_did)
+    if is_banned:
+        return NO_RIGHTS
+    return replace(rights, permissions=silenced(rights.permissions)) if is_muted else rights
 
 
 async def rank_of(connection: Connection, did: str, *, forum_did: str) -> int:
     """The priority of an account's role. A ban takes the rights and not the rank, or the weaker could act on it."""
-    rights, _ = await _asked(connection, did, forum_did)
+    rights, _, _ = await _asked(connection, did, forum_did)
     return rights.priority
 
 
-async def _asked(connection: Connection, did: str, forum_did: str) -> tuple[Rights, bool]:
-    """What an account's role gives, and whether it is banned."""
+async def _asked(connection: Connection, did: str, forum_did: str) -> tuple[Rights, bool, bool]:
+    """What an account's role gives, whether it is banned, whether it is muted."""
     if did == forum_did:
-        return FORUM_RIGHTS, False
+        return FORUM_RIGHTS, False, False
     row = await connection.fetchrow(RIGHTS, did)
     assert row is not None
-    return _rights(row), row["banned"]
+    return _rights(row), row["banned"], row["muted"]
 
 
 def _rights(row: Row) -> Rights:
@@ -94,6 +100,11 @@ def _rights(row: Row) -> Rights:
         permissions=frozenset(row["permissions"]),
         priority=row["priority"],
     )
+
+
+def silenced(permissions: frozenset[str]) -> frozenset[str]:
+    """What is left without the right to write."""
+    return (ADMIN | {MANAGE_FORUM} if EVERYTHING in permissions else permissions) - MEMBER
 
 
 def may(rights: Rights, permission: str) -> bool:

@@ -1,4 +1,4 @@
-"""Who and what may be seen: bans, hides, locks, pins, roles and account status, carried into the rows they concern.
+"""Who and what may be seen: bans, mutes, hides, locks, pins, roles, account status, carried into what they concern.
 
 A decision is kept where it is read (an account's ban and limits, topics.locked and pinned, posts.hidden), and
 `posts.shown` of every post it touches is set anew by `is_shown()`; triggers carry that into the counts.
@@ -8,6 +8,9 @@ from collections.abc import Sequence
 
 from forum.changes import Changes
 from forum.database import Connection
+
+MANY = 2_000  # posts: more take so long that nobody should be made to wait for them
+SOME = 10_000  # of them in one transaction: fewer take longer in all, for the counts of their topics
 
 DECIDE_ACCOUNTS = """
 UPDATE accounts a SET banned = d.banned
@@ -47,23 +50,31 @@ UPDATE settings SET forum_did = $1, default_role = $2
 RETURNING true
 """
 
-# Three statements rather than one with OR: each goes by its own index.
+# Several statements rather than one with OR: each goes by its own index.
 _SHOW = """
-UPDATE posts p SET shown = v.shown
-  FROM (SELECT q.id, is_shown(q.deleted_at, q.hidden, a.status, a.banned, q.rkey,
-                              CASE WHEN q.root_uri IS NULL THEN a.topics_until ELSE a.replies_until END,
-                              t.locked) AS shown
+UPDATE posts p SET shown = NOT p.shown
+  FROM (SELECT q.id
           FROM posts q JOIN accounts a USING (did) LEFT JOIN topics t ON t.uri = q.root_uri
-         WHERE {which}) AS v
- WHERE p.id = v.id AND p.shown <> v.shown
+         WHERE ({which})
+           AND q.shown <> is_shown(q.deleted_at, q.hidden, a.status, a.banned, q.rkey,
+                                   CASE WHEN q.root_uri IS NULL THEN a.topics_until ELSE a.replies_until END,
+                                   t.locked)
+         LIMIT {most}) AS v
+ WHERE p.id = v.id
 RETURNING coalesce(p.root_uri, p.uri) AS topic_uri
 """
-SHOW_BY_AUTHOR = _SHOW.format(which="q.did = ANY ($1::text[])")
+SHOW_BY_AUTHOR = _SHOW.format(which="q.did = ANY ($1::text[])", most="ALL")
+SHOW_SOME_BY_AUTHOR = _SHOW.format(which="q.did = ANY ($1::text[])", most=SOME)
 # Shown or not: said so that both of its partial indexes serve.
 SHOW_IN_TOPIC = _SHOW.format(
-    which="q.root_uri = ANY ($1::text[]) AND q.shown OR q.root_uri = ANY ($1::text[]) AND NOT q.shown"
+    which="q.root_uri = ANY ($1::text[]) AND q.shown OR q.root_uri = ANY ($1::text[]) AND NOT q.shown", most="ALL"
 )
-SHOW_POSTS = _SHOW.format(which="q.uri = ANY ($1::text[])")
+SHOW_POSTS = _SHOW.format(which="q.uri = ANY ($1::text[])", most="ALL")
+
+WROTE_MUCH = "SELECT count(*) = $2 FROM (SELECT FROM posts WHERE did = ANY ($1::text[]) LIMIT $2) AS p"
+PUT_OFF = "INSERT INTO unsettled (did) SELECT s FROM unnest($1::text[]) AS s ORDER BY s ON CONFLICT DO NOTHING"
+UNSETTLED = "SELECT did FROM unsettled ORDER BY did LIMIT 100"
+SETTLED = "DELETE FROM unsettled WHERE did = ANY ($1::text[])"
 
 BOARDS_OF = "SELECT DISTINCT board_uri FROM topics WHERE uri = ANY ($1::text[]) AND board_uri IS NOT NULL"
 
@@ -73,16 +84,18 @@ async def decide(tx: Connection, subjects: Sequence[str]) -> Changes:
     dids = [s for s in subjects if s.startswith("did:")]
     uris = [s for s in subjects if not s.startswith("did:")]
     topics: set[str] = set()
+    changes = Changes(dids=frozenset(dids))
     if dids:
         banned = await tx.fetch(DECIDE_ACCOUNTS, dids)
-        topics |= await _show(tx, SHOW_BY_AUTHOR, [row["did"] for row in banned])
+        muted = await tx.fetch(LIMIT_ACCOUNTS, dids)
+        changes |= await show_authors(tx, [row["did"] for row in (*banned, *muted)])
     if uris:
         marked = [row["uri"] for row in await tx.fetch(DECIDE_TOPICS, uris)]
         hidden = await tx.fetch(DECIDE_POSTS, uris)
         topics.update(marked, (row["topic_uri"] for row in hidden))
         topics |= await _show(tx, SHOW_IN_TOPIC, marked)
         topics |= await _show(tx, SHOW_POSTS, [row["uri"] for row in hidden])
-    return await pages_of(tx, topics, dids=frozenset(dids))
+    return changes | await pages_of(tx, topics)
 
 
 async def permit(tx: Connection, subjects: Sequence[str]) -> Changes:
@@ -106,8 +119,25 @@ async def keep_settings(tx: Connection, *, forum_did: str, default_role: str) ->
 
 
 async def show_authors(tx: Connection, dids: Sequence[str]) -> Changes:
-    """Hide or show what these accounts wrote, after their status or their limits changed."""
+    """Hide or show what these accounts wrote, after their status, their limits or a ban changed.
+
+    Very many posts are left to the clock: reads ask the account, too, so what has to go is gone for readers at once.
+    """
+    if dids and await tx.fetchval(WROTE_MUCH, list(dids), MANY):
+        await tx.execute(PUT_OFF, list(dids))
+        return Changes(dids=frozenset(dids), all=True)
     return await pages_of(tx, await _show(tx, SHOW_BY_AUTHOR, dids), dids=frozenset(dids))
+
+
+async def settle_some(tx: Connection) -> Changes:
+    """Hide or show some of the posts that were left for later. The caller holds the ledger's lock."""
+    dids = [row["did"] for row in await tx.fetch(UNSETTLED)]
+    if not dids:
+        return Changes()
+    shown = await tx.fetch(SHOW_SOME_BY_AUTHOR, dids)
+    if len(shown) < SOME:
+        await tx.execute(SETTLED, dids)
+    return Changes(all=bool(shown))
 
 
 async def pages_of(tx: Connection, topics: set[str], *, dids: frozenset[str] = frozenset()) -> Changes:

@@ -11,8 +11,8 @@ import trio
 from quart import Quart, Response, request
 from werkzeug.exceptions import BadRequest, Conflict, InternalServerError, NotFound, ServiceUnavailable
 
-from forum import jobs
-from forum.database import Database, DatabaseAway
+from forum import audit, jobs
+from forum.database import Connection, Database, DatabaseAway
 from forum.job_requests import NobodyLeads, ask_for_job
 from forum.permissions import MANAGE_FORUM
 from web.answers import answer
@@ -43,9 +43,11 @@ def add_admin(app: Quart, database: Database, site: Site, stop: trio.Event) -> N
 async def start_backfill(database: Database, site: Site) -> Response:
     """Here a database that is away is 500: 503 says that there is nobody to do the work."""
     try:
-        await require(database, site, MANAGE_FORUM)
+        actor = await require(database, site, MANAGE_FORUM)
         async with database.transaction() as tx:
             job = await ask_for_job(tx, request.args.get("force"))
+            if job is not None:
+                await note(tx, actor, "startBackfill", job)
     except NobodyLeads as error:
         raise ServiceUnavailable(
             "The backfill manager is not available: no process is following the stream."
@@ -76,10 +78,12 @@ async def show_backfill(database: Database, site: Site, backfill_id: str) -> Res
 
 async def cancel_backfill(database: Database, site: Site, backfill_id: str) -> Response:
     """Ask whoever works at the job to stop; its status tells when that is done."""
-    await require(database, site, MANAGE_FORUM)
+    actor = await require(database, site, MANAGE_FORUM)
     job = await job_by_id(database, backfill_id)
     async with database.transaction() as tx:
         asked = await jobs.ask_to_cancel(tx, job.id)
+        if asked:
+            await note(tx, actor, "cancelBackfill", job)
     if not asked:
         raise Conflict("The backfill is no longer in progress.")
     return answer({"message": "Backfill is being cancelled", "id": str(job.id)}, status=202)
@@ -128,6 +132,11 @@ async def stops_within(stop: trio.Event, seconds: float) -> bool:
     with trio.move_on_after(seconds):
         await stop.wait()
     return stop.is_set()
+
+
+async def note(tx: Connection, actor: str, act: str, job: jobs.Job) -> None:
+    entry = audit.Entry(actor=actor, act=act, subject=str(job.id), after={"type": job.type})
+    await audit.note(tx, entry)
 
 
 async def job_by_id(database: Database, text: str) -> jobs.Job:

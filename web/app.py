@@ -21,6 +21,8 @@ from web.errors import add_errors
 from web.health import add_health
 from web.members import add_members
 from web.metrics import PoolFigures
+from web.moderation import add_moderation
+from web.modlog import add_mod_log
 from web.origin import add_origin_check
 from web.site import Site
 from web.structure import add_structure
@@ -36,7 +38,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 # What is said to who is signed in is for nobody else, caches included.
-PRIVATE = ("/api/admin/", "/api/auth/")
+PRIVATE = ("/api/admin/", "/api/auth/", "/api/mod/")
 
 
 def make_app(
@@ -77,6 +79,8 @@ def make_inner_app(
     add_admin(app, database, site, stop)
     add_structure(app, database, site, account)
     add_members(app, database, site, account)
+    add_moderation(app, database, site, account)
+    add_mod_log(app, database, site)
     return app
 
 

@@ -10,13 +10,14 @@ from quart import Quart, Response
 from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 
 from actors.agent import ForumAccount
+from forum.audit import Entry
 from forum.database import Database
 from forum.forum_records import grant_record
 from forum.own_writes import show_own_write
 from forum.permissions import MANAGE_MEMBERS, MANAGE_ROLES, rank_of, rights_of
 from forum.reads.accounts import handle_of
 from forum.reads.members import is_known_here, members
-from forum.reads.roles import Role, all_roles, role_at
+from forum.reads.roles import Role, all_roles, role_at, role_name_of
 from forum.records.names import GRANT
 from forum.records.syntax import is_did
 from web.answers import answer
@@ -68,18 +69,21 @@ async def give_role(database: Database, site: Site, account: ForumAccount, did: 
     if not is_did(did):
         raise BadRequest("The member is named by a DID.")
     uri = asked_text(await asked_object(), "roleUri")
-    role = await permitted_role(database, site, uri, actor=actor, target=did)
+    role, before = await permitted_role(database, site, uri, actor=actor, target=did)
     found = await record_at(account, role.uri)
     with refusing():
         grant = grant_record(did, found, by=actor)
     write = await account.create(GRANT, grant)
-    await show_own_write(database, write, forum_did=site.forum_did)
+    entry = Entry(actor=actor, act="giveRole", subject=did, before={"role": before}, after=grant)
+    await show_own_write(database, write, forum_did=site.forum_did, entry=entry)
     done: Shape = {"success": True, "roleAssigned": role.name, "targetDid": did}
     return answer({**done, "uri": write.uri, "cid": write.cid})
 
 
-async def permitted_role(database: Database, site: Site, uri: str, *, actor: str, target: str) -> Role:
-    """The role, if there is one and both it and the target are weaker than who gives it."""
+async def permitted_role(
+    database: Database, site: Site, uri: str, *, actor: str, target: str
+) -> tuple[Role, str | None]:
+    """The role, if there is one and both it and the target are weaker than who gives it; and that which they had."""
     async with database.connection() as connection:
         role = await role_at(connection, uri)
         if role is None:
@@ -88,6 +92,7 @@ async def permitted_role(database: Database, site: Site, uri: str, *, actor: str
             raise NotFound("There is no such member.")
         own = await rank_of(connection, actor, forum_did=site.forum_did)
         theirs = await rank_of(connection, target, forum_did=site.forum_did)
+        before = await role_name_of(connection, target)
     if min(theirs, role.priority) <= own:
         raise Forbidden("Insufficient permissions")
-    return role
+    return role, before

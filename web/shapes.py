@@ -5,10 +5,12 @@ Ids are strings, for JavaScript's numbers end at 2**53.
 
 from forum.jobs import Job, JobError
 from forum.reads.accounts import Author
+from forum.reads.audit import AuditPage, Noted
 from forum.reads.boards import Board, LastPost
 from forum.reads.categories import Category
 from forum.reads.forum import Forum
 from forum.reads.members import Member, MemberList
+from forum.reads.modlog import Action, ModLog
 from forum.reads.pages import Reply, TopicPage
 from forum.reads.place import Place
 from forum.reads.roles import Role
@@ -175,6 +177,57 @@ def member_shape(member: Member) -> Shape:
         "role": member.role,
         "roleUri": member.role_uri,
         "joinedAt": written(member.joined_at),
+    }
+
+
+def mod_log_shape(page: ModLog, part: Slice) -> Shape:
+    last = page.actions[-1] if page.more else None
+    return {
+        "actions": [action_shape(action) for action in page.actions],
+        "total": page.total,
+        "offset": part.offset,
+        "limit": part.limit,
+        **_cursor(None if last is None else Place(False, last.created_at, last.rkey)),
+    }
+
+
+def action_shape(action: Action) -> Shape:
+    is_post = action.subject.startswith("at:")
+    return {
+        "id": str(action.id),
+        "action": action.action,
+        "moderatorDid": action.moderator,
+        "moderatorHandle": action.moderator_handle,
+        "subjectDid": None if is_post else action.subject,
+        "subjectHandle": action.subject_handle,
+        "subjectPostUri": action.subject if is_post else None,
+        "reason": action.reason,
+        "createdAt": written(action.created_at),
+        **({} if action.expires_at is None else {"expiresAt": written(action.expires_at)}),
+    }
+
+
+def audit_shape(page: AuditPage, part: Slice) -> Shape:
+    last = page.entries[-1] if page.more else None
+    return {
+        "entries": [noted_shape(noted) for noted in page.entries],
+        "offset": part.offset,
+        "limit": part.limit,
+        **_cursor(None if last is None else Place(False, last.at, str(last.id))),
+    }
+
+
+def noted_shape(noted: Noted) -> Shape:
+    entry = noted.entry
+    return {
+        "id": str(noted.id),
+        "at": written(noted.at),
+        "actorDid": entry.actor,
+        "actorHandle": noted.handle,
+        "act": entry.act,
+        "subject": entry.subject,
+        "before": entry.before,
+        "after": entry.after,
     }
 
 

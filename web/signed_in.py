@@ -21,12 +21,12 @@ async def signed_in(database: Database) -> str:
     return did
 
 
-async def require(database: Database, site: Site, permission: str) -> str:
-    """The DID of who asks; 401 when nobody is signed in, 403 without the permission."""
+async def require(database: Database, site: Site, *permissions: str) -> str:
+    """The DID of who asks; 401 when nobody is signed in, 403 without any of the permissions."""
     did = await signed_in(database)
     async with database.connection() as connection:
         rights = await rights_of(connection, did, forum_did=site.forum_did)
-    if not may(rights, permission):
+    if not any(may(rights, permission) for permission in permissions):
         raise Forbidden("Insufficient permissions")
     return did
 

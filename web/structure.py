@@ -10,6 +10,7 @@ from quart import Quart, Response
 from werkzeug.exceptions import Conflict, NotFound
 
 from actors.agent import ForumAccount
+from forum.audit import Entry, State
 from forum.database import Database
 from forum.forum_records import board_record, category_record
 from forum.own_writes import OwnWrite, show_own_write
@@ -43,58 +44,62 @@ def add_structure(app: Quart, database: Database, site: Site, account: ForumAcco
 
 
 async def add_category(database: Database, site: Site, account: ForumAccount) -> Response:
-    await require(database, site, MANAGE_CATEGORIES)
+    actor = await require(database, site, MANAGE_CATEGORIES)
     body = await asked_object()
     with refusing():
         record = category_record(asked_fields(body, *FIELDS))
-    return await told(database, site, await account.create(CATEGORY, record), status=201)
+    write = await account.create(CATEGORY, record)
+    return await told(database, site, write, actor=actor, act="addCategory", status=201)
 
 
 async def change_category(database: Database, site: Site, account: ForumAccount, category_id: str) -> Response:
-    await require(database, site, MANAGE_CATEGORIES)
+    actor = await require(database, site, MANAGE_CATEGORIES)
     uri, body = await category_uri(database, category_id), await asked_object()
     found = await record_at(account, uri)
     with refusing():
         record = category_record({**(found.record or {}), **asked_fields(body, *FIELDS)})
-    return await told(database, site, await account.put(CATEGORY, found.rkey, record, swap=found.cid))
+    write = await account.put(CATEGORY, found.rkey, record, swap=found.cid)
+    return await told(database, site, write, actor=actor, act="changeCategory", before=found.record)
 
 
 async def remove_category(database: Database, site: Site, account: ForumAccount, category_id: str) -> Response:
-    await require(database, site, MANAGE_CATEGORIES)
+    actor = await require(database, site, MANAGE_CATEGORIES)
     uri = await category_uri(database, category_id)
     async with database.connection() as connection:
         if await has_boards(connection, uri):
             raise Conflict("The category still has boards.")
-    return await removed(database, site, await account.delete(CATEGORY, parse_at_uri(uri).rkey))
+    return await removed(database, site, account, uri, actor=actor, act="removeCategory")
 
 
 async def add_board(database: Database, site: Site, account: ForumAccount) -> Response:
-    await require(database, site, MANAGE_CATEGORIES)
+    actor = await require(database, site, MANAGE_CATEGORIES)
     body = await asked_object()
     category = await asked_category(body, site, account)
     with refusing():
         record = board_record(asked_fields(body, *FIELDS), category=category)
-    return await told(database, site, await account.create(BOARD, record), status=201)
+    write = await account.create(BOARD, record)
+    return await told(database, site, write, actor=actor, act="addBoard", status=201)
 
 
 async def change_board(database: Database, site: Site, account: ForumAccount, board_id: str) -> Response:
     """With a categoryUri it moves there."""
-    await require(database, site, MANAGE_CATEGORIES)
+    actor = await require(database, site, MANAGE_CATEGORIES)
     uri, body = await board_uri(database, board_id), await asked_object()
     category = await asked_category(body, site, account) if "categoryUri" in body else None
     found = await record_at(account, uri)
     with refusing():
         record = board_record({**(found.record or {}), **asked_fields(body, *FIELDS)}, category=category)
-    return await told(database, site, await account.put(BOARD, found.rkey, record, swap=found.cid))
+    write = await account.put(BOARD, found.rkey, record, swap=found.cid)
+    return await told(database, site, write, actor=actor, act="changeBoard", before=found.record)
 
 
 async def remove_board(database: Database, site: Site, account: ForumAccount, board_id: str) -> Response:
-    await require(database, site, MANAGE_CATEGORIES)
+    actor = await require(database, site, MANAGE_CATEGORIES)
     uri = await board_uri(database, board_id)
     async with database.connection() as connection:
         if await has_posts(connection, uri):
             raise Conflict("The board still has posts.")
-    return await removed(database, site, await account.delete(BOARD, parse_at_uri(uri).rkey))
+    return await removed(database, site, account, uri, actor=actor, act="removeBoard")
 
 
 async def category_uri(database: Database, category_id: str) -> str:
@@ -133,12 +138,27 @@ async def record_at(account: ForumAccount, uri: str) -> RecordOp:
     return found
 
 
-async def told(database: Database, site: Site, write: OwnWrite, *, status: int = 200) -> Response:
-    """The answer to a write that is done, and in the index."""
-    await show_own_write(database, write, forum_did=site.forum_did)
+async def told(
+    database: Database,
+    site: Site,
+    write: OwnWrite,
+    *,
+    actor: str,
+    act: str,
+    before: State | None = None,
+    status: int = 200,
+) -> Response:
+    """The answer to a write that is done, and in the index, and in the audit."""
+    entry = Entry(actor=actor, act=act, subject=write.uri, before=before, after=write.record)
+    await show_own_write(database, write, forum_did=site.forum_did, entry=entry)
     return answer({"uri": write.uri, "cid": write.cid}, status=status)
 
 
-async def removed(database: Database, site: Site, write: OwnWrite) -> Response:
-    await show_own_write(database, write, forum_did=site.forum_did)
+async def removed(database: Database, site: Site, account: ForumAccount, uri: str, *, actor: str, act: str) -> Response:
+    """The same of a record that goes."""
+    place = parse_at_uri(uri)
+    found = await account.record(place.collection, place.rkey)
+    write = await account.delete(place.collection, place.rkey)
+    entry = Entry(actor=actor, act=act, subject=uri, before=found.record if found else None)
+    await show_own_write(database, write, forum_did=site.forum_did, entry=entry)
     return answer({"success": True})

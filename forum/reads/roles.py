@@ -7,6 +7,7 @@ from forum.database import Connection, Row
 
 # A handful of rows, written by the forum alone; of equal priority the oldest first.
 ROLES = "SELECT id, uri, name, description, permissions, priority FROM roles ORDER BY priority, uri"
+ROLE_NAME_OF = "SELECT name FROM role_of($1)"
 ROLE_AT = "SELECT id, uri, name, description, permissions, priority FROM roles WHERE uri = $1"
 
 
@@ -28,6 +29,12 @@ async def all_roles(connection: Connection) -> tuple[Role, ...]:
 async def role_at(connection: Connection, uri: str) -> Role | None:
     row = await connection.fetchrow(ROLE_AT, uri)
     return None if row is None else _role(row)
+
+
+async def role_name_of(connection: Connection, did: str) -> str | None:
+    """What an account's role is called."""
+    name: str | None = await connection.fetchval(ROLE_NAME_OF, did)
+    return name
 
 
 def _role(row: Row) -> Role:

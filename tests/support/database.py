@@ -17,7 +17,7 @@ SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables
 RESET = (
     "UPDATE leader SET epoch = 0, heartbeat_at = 'epoch'",
     "UPDATE settings SET forum_did = NULL, default_role = DEFAULT",
-    "UPDATE forum_counts SET member_count = 0",
+    "UPDATE forum_counts SET member_count = 0, action_count = 0",
 )
 
 

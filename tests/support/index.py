@@ -35,7 +35,7 @@ STATE = {
     "forum": "SELECT uri, name, description FROM forum",
     "roles": "SELECT uri, name, permissions, priority FROM roles ORDER BY uri",
     "grants": "SELECT rkey, subject, role_uri FROM grants ORDER BY rkey",
-    "mod_actions": "SELECT rkey, pair, is_on, subject, reason FROM mod_actions ORDER BY rkey",
+    "mod_actions": "SELECT rkey, pair, is_on, subject, reason, expires_at FROM mod_actions ORDER BY rkey",
     "members": "SELECT did, joined_at FROM members ORDER BY did",
     "member_count": "SELECT member_count FROM forum_counts",
     "reactions": "SELECT did, rkey, subject_uri, emoji FROM reactions ORDER BY did, rkey",
@@ -76,6 +76,8 @@ MISCOUNTS = {
          WHERE (a.topics_until, a.replies_until) IS DISTINCT FROM (l.topics_until, l.replies_until)""",
     "members": """
         SELECT member_count FROM forum_counts WHERE member_count <> (SELECT count(DISTINCT did) FROM memberships)""",
+    "actions": """
+        SELECT action_count FROM forum_counts WHERE action_count <> (SELECT count(*) FROM mod_actions)""",
 }
 
 

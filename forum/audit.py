@@ -1,0 +1,36 @@
+"""The audit: each act of those who run the forum, by whom, on what, as it was before and after.
+
+Written in the transaction that shows the act to readers. Append-only: a trigger of schema.sql refuses anything else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from forum.database import Connection
+
+NOTE = "INSERT INTO audit (actor, act, subject, before, after) VALUES ($1, $2, $3, $4::json, $5::json)"
+
+State = Mapping[str, Any]  # Any: JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One act. `subject` is a DID, a record's URI or a job's id; `before` and `after` are None where nothing was."""
+
+    actor: str
+    act: str
+    subject: str
+    before: State | None = None
+    after: State | None = None
+
+
+async def note(tx: Connection, entry: Entry) -> None:
+    """Keep it for good."""
+    await tx.execute(NOTE, entry.actor, entry.act, entry.subject, _json(entry.before), _json(entry.after))
+
+
+def _json(state: State | None) -> str | None:
+    return None if state is None else msgspec.json.encode(state).decode()
