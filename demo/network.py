@@ -49,6 +49,10 @@ class Network:
         """Start it again, at the same address. Starting a running one is an error."""
         await self._command(cmd="start", pds=index)
 
+    async def map(self, origin: str, to: str) -> None:
+        """Have the PDSes fetch what is at an https origin from a local server."""
+        await self._command(cmd="map", origin=origin, to=to)
+
     async def _command(self, **command: object) -> None:
         await trio.to_thread.run_sync(partial(send, self.process, {"id": 0, **command}))
         answer = await trio.to_thread.run_sync(partial(receive, self.process))

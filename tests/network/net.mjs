@@ -3,7 +3,8 @@
 //   node net.mjs [--pds N] [--data DIR]
 //
 // The public npm packages, changed only where a comment says so. The first line on stdout is the network as JSON, then
-// one line answers each command. Commands are JSON lines on stdin: {"id", "cmd": "stop"|"start", "pds": index}.
+// one line answers each command. Commands are JSON lines on stdin: {"id", "cmd": "stop"|"start", "pds": index}, and
+// {"id", "cmd": "map", "origin", "to"}: what the PDSes fetch from that https origin comes from a server on this machine.
 // Closing stdin ends everything, so the network cannot outlive the program that started it.
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -24,6 +25,8 @@ const { PlcServer, Database } = plcPackage.default
 const { PDS } = await import('@atproto/pds')
 
 const hosts = []
+const origins = new Map()
+mapFetches()
 const plc = await startPlc()
 for (let index = 0; index < Number(options.pds); index += 1) {
   hosts.push(await newHost(index))
@@ -31,15 +34,19 @@ for (let index = 0; index < Number(options.pds); index += 1) {
 }
 say({ plc: plc.url, pds: hosts.map(({ url, domain, adminPassword }) => ({ url, domain, adminPassword })) })
 
-const commands = { stop, start }
+const commands = {
+  stop: ({ pds }) => stop(hosts[pds]),
+  start: ({ pds }) => start(hosts[pds]),
+  map: ({ origin, to }) => origins.set(origin, to),
+}
 const lines = readline.createInterface({ input: process.stdin })
 lines.on('close', end)
 process.on('SIGTERM', end)
 process.on('SIGINT', end)
 for await (const line of lines) {
-  const { id, cmd, pds } = JSON.parse(line)
+  const { id, cmd, ...rest } = JSON.parse(line)
   try {
-    await commands[cmd](hosts[pds])
+    await commands[cmd](rest)
     say({ id })
   } catch (error) {
     say({ id, error: String(error?.stack ?? error) })
@@ -81,6 +88,17 @@ function documentOf({ did, alsoKnownAs, verificationMethods, services }) {
       type,
       serviceEndpoint: endpoint,
     })),
+  }
+}
+
+// There is no https here: what a deployed client publishes is fetched from a local server that stands for its origin.
+function mapFetches() {
+  const realFetch = globalThis.fetch
+  globalThis.fetch = (input, init) => {
+    const request = new Request(input, init)
+    const { origin, pathname, search } = new URL(request.url)
+    const to = origins.get(origin)
+    return to ? realFetch(new Request(new URL(pathname + search, to), request)) : realFetch(input, init)
   }
 }
 
