@@ -12,7 +12,7 @@ from demo.daemon import PROGRAM, Daemon, wait_until
 from demo.network import node
 from demo.records import named
 from forum import jobs
-from forum.permissions import CREATE_POSTS
+from forum.permissions import CREATE_POSTS, CREATE_TOPICS
 from forum.records.names import ROLE
 from tests.e2e.scene import Scene
 
@@ -27,7 +27,7 @@ async def test_the_collection_passes(scene: Scene, tmp_path: Path) -> None:
     """Every request and every assertion; the user's own file among them, alone too."""
     member = await scene.member("alice")
     await scene.reply(member, await scene.topic(member, "Tomatoes"), "Plenty of them.")
-    await scene.forum.create(ROLE, named("Member", permissions=[CREATE_POSTS], priority=30))
+    await scene.forum.create(ROLE, named("Member", permissions=[CREATE_TOPICS, CREATE_POSTS], priority=30))
     async with scene.daemon(FORUM_PASSWORD=scene.forum.password) as daemon:
         await wait_for_first_backfill(scene)
         await scene.wait_equal()

@@ -383,3 +383,15 @@ async def test_log_out(database: Pool) -> None:
             assert (await client.get("/api/auth/session")).status_code == status
         client.cookies.clear()
         assert error(await client.post("/api/auth/logout")) == (401, "Authentication required")
+
+
+async def test_asking_and_cancelling_are_noted(owner: httpx.AsyncClient) -> None:
+    """Who asked for which job, and who cancelled it; what was refused is no act."""
+    number = await start(owner)
+    assert (await owner.post(BACKFILL, params={"force": "full_sync"})).status_code == 409
+    assert (await owner.delete(f"{BACKFILL}/{number}")).status_code == 202
+    entries = (await owner.get("/api/admin/audit")).json()["entries"]
+    assert [(one["act"], one["subject"], one["actorDid"], one["after"]) for one in entries] == [
+        ("cancelBackfill", number, FORUM_DID, {"type": "full_sync"}),
+        ("startBackfill", number, FORUM_DID, {"type": "full_sync"}),
+    ]

@@ -1,12 +1,9 @@
-"""Moderation by the API: who may, on whom, what is written, what readers see next, and what is kept of it."""
+"""Moderation by the API: who may, on whom, what is written, and what readers see next."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import httpx
 import pytest
 import trio
 
@@ -15,78 +12,34 @@ from actors.health import Board
 from daemon.pool import Pool
 from forum.moderation import end_expired
 from forum.records import check_record
-from forum.records.names import GRANT, MOD_ACTION, ROLE
+from forum.records.names import MOD_ACTION
 from tests.standins.account_server import AccountServer
-from tests.support.forum import ANN, BOB, F, Index, act, board, grant, membership, put, reply, role, tid, topic, uri
+from tests.support.forum import ANN, BOB, F, act, put, reply, role, tid, topic
 from tests.support.index import miscounts_of
 from tests.web.forum_rows import SITE, client_of
 from tests.web.signing_in import client_as
+from tests.web.staff import (
+    ADMIN,
+    BANNED,
+    HELPER,
+    OWNER,
+    PEER,
+    REASON,
+    TOPIC,
+    Json,
+    Scene,
+    done,
+    staffed,
+    texts,
+)
 from web.app import make_app
 
-OWNER, ADMIN, HELPER, PEER, BANNED = (f"did:plc:{name}" for name in ("owner", "admin", "helper", "peer", "banned"))
-TOPIC, REPLY = uri(ANN, 1), uri(BOB, 2)
-MODERATE = ("moderatePosts", "lockTopics", "pinTopics", "banUsers", "createTopics", "createPosts")
-REASON = {"reason": "Off topic"}
 WHO = {"member": ANN, "moderator": HELPER, "admin": ADMIN, "owner": OWNER, "forum": F, "banned": BANNED}
-
-Json = Any  # JSON
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scene:
-    """Ann's topic with Bob's reply, staff of each rank, and one who lost a moderator's rights by a ban."""
-
-    index: Index
-    account: ForumAccount
-    server: AccountServer
-    topic_id: str
-    reply_id: str
-
-    @asynccontextmanager
-    async def signed_in(self, did: str = OWNER) -> AsyncIterator[httpx.AsyncClient]:
-        async with client_as(self.index.database, did, account=self.account) as client:
-            yield client
-
-    def acts(self) -> list[tuple[str, str, dict[str, str]]]:
-        """Every act and its end, once: method, path, what the body names beside the reason."""
-        on = {"ban": ("targetDid", BOB), "mute": ("targetDid", BOB), "lock": ("topicId", self.topic_id)}
-        on |= {"pin": ("topicId", self.topic_id), "hide": ("postId", self.reply_id)}
-        posts = [("POST", f"/api/mod/{word}", {name: target}) for word, (name, target) in on.items()]
-        return posts + [("DELETE", f"/api/mod/{word}/{target}", {}) for word, (_, target) in on.items()]
 
 
 @pytest.fixture
 async def scene(database: Pool, account: ForumAccount, server: AccountServer) -> Scene:
-    index = Index(database)
-    await index.settings()
-    ranks = {OWNER: 1, ADMIN: 2, HELPER: 3, PEER: 3, BANNED: 3}
-    await index.apply(
-        put(F, 1, 1, role("Owner", "*", priority=0)),
-        put(F, 2, 2, role("Admin", *MODERATE, "manageMembers", priority=10)),
-        put(F, 3, 3, role("Moderator", *MODERATE, priority=20)),
-        put(F, 4, 4, role("Member", "createTopics", "createPosts", priority=30)),
-        *(put(F, key, key, grant(did, rank)) for key, (did, rank) in enumerate(ranks.items(), 5)),
-        put(F, 11, 11, act("ban", BANNED)),
-        put(F, tid(0), 12, board()),
-        put(ANN, 1, 1, topic()),
-        put(BOB, 2, 2, reply(TOPIC)),
-        put(BOB, 3, 3, membership()),
-    )
-    ids = dict(await index.rows("SELECT uri, id::text FROM posts"))
-    return Scene(index=index, account=account, server=server, topic_id=ids[TOPIC], reply_id=ids[REPLY])
-
-
-async def done(client: httpx.AsyncClient, method: str, path: str, status: int = 200, **body: object) -> Json:
-    """Ask; the answer must have this status."""
-    response = await client.request(method, path, json=body)
-    assert response.status_code == status, response.text
-    return response.json()
-
-
-async def texts(client: httpx.AsyncClient, scene: Scene) -> list[str] | None:
-    """The replies to the topic as the next read has them; None without the topic."""
-    response = await client.get(f"/api/topics/{scene.topic_id}")
-    return [one["text"] for one in response.json()["replies"]] if response.status_code == 200 else None
+    return await staffed(database, account, server)
 
 
 # Who may --------------------------------------------------------------------------------------------------------------
@@ -390,97 +343,3 @@ async def test_two_at_once(scene: Scene) -> None:
         assert await texts(helper, scene) == ["reply"]
     async with scene.index.database.connection() as connection:
         assert await miscounts_of(connection) == {}
-
-
-# What is kept ---------------------------------------------------------------------------------------------------------
-
-
-async def test_mod_log(scene: Scene) -> None:
-    """Newest first, page by page by offset or by cursor, with the handles of both."""
-    await scene.index.do("UPDATE accounts SET handle = 'bob.example.org' WHERE did = $1", BOB)
-    await scene.index.do("INSERT INTO accounts (did, handle) VALUES ($1, 'helper.example.org')", HELPER)
-    async with scene.signed_in(HELPER) as helper:
-        ban = await done(helper, "POST", "/api/mod/ban", targetDid=BOB, expiresAt="2999-01-01T00:00:00Z", **REASON)
-        await done(helper, "POST", "/api/mod/hide", postId=scene.topic_id, reason="Rude")
-        log = (await helper.get("/api/admin/modlog")).json()
-        assert (log["total"], log["offset"], log["limit"], "cursor" in log) == (3, 0, 50, False)
-        hide, newest = log["actions"][:2]
-        assert newest == {
-            "id": newest["id"],
-            "action": f"{MOD_ACTION}.ban",
-            "moderatorDid": HELPER,
-            "moderatorHandle": "helper.example.org",
-            "subjectDid": BOB,
-            "subjectHandle": "bob.example.org",
-            "subjectPostUri": None,
-            "reason": "Off topic",
-            "createdAt": newest["createdAt"],
-            "expiresAt": "2999-01-01T00:00:00.000Z",
-        }
-        assert (hide["action"], hide["reason"]) == (f"{MOD_ACTION}.delete", "Rude")
-        assert (hide["subjectDid"], hide["subjectHandle"], hide["subjectPostUri"]) == (None, None, TOPIC)
-        assert "expiresAt" not in hide
-        assert ban["uri"].rpartition("/")[2] == scene.server.written[0]["rkey"]
-
-        by_offset = [(await helper.get(f"/api/admin/modlog?limit=1&offset={n}")).json() for n in range(4)]
-        assert [page["actions"] for page in by_offset] == [[one] for one in log["actions"]] + [[]]
-        found, cursor = [], {}
-        while cursor is not None:
-            page = (await helper.get("/api/admin/modlog", params={"limit": 2, **cursor})).json()
-            found += page["actions"]
-            cursor = {"cursor": page["cursor"]} if "cursor" in page else None
-        assert found == log["actions"]
-        assert (await helper.get("/api/admin/modlog?limit=1000")).json()["limit"] == 100
-        assert (await helper.get("/api/admin/modlog?limit=0")).status_code == 400
-
-
-async def test_audit(scene: Scene) -> None:
-    """Who did what to whom, what was before and what is now; page by page, newest first."""
-    member = uri(F, 4, ROLE)
-    scene.server.records[ROLE, tid(4)] = {"$type": ROLE, **role("Member", priority=30)}
-    async with scene.signed_in() as owner:
-        made = await done(owner, "POST", "/api/admin/categories", 201, name="Garden")
-        [number] = [one["id"] for one in (await owner.get("/api/categories")).json()["categories"]]
-        await done(owner, "PUT", f"/api/admin/categories/{number}", name="Gardens")
-        await done(owner, "PUT", f"/api/admin/categories/{number}", name="Gardens")  # changes nothing
-        await done(owner, "DELETE", f"/api/admin/categories/{number}")
-        await done(owner, "POST", f"/api/admin/members/{HELPER}/role", roleUri=member)
-        await done(owner, "POST", "/api/mod/hide", postId=scene.reply_id, **REASON)
-        await done(owner, "DELETE", f"/api/mod/hide/{scene.reply_id}", reason="A mistake")
-        await done(owner, "DELETE", f"/api/mod/hide/{scene.reply_id}", **REASON)  # is so already
-        found = (await owner.get("/api/admin/audit")).json()
-        entries = found["entries"]
-        assert [(one["act"], one["subject"]) for one in reversed(entries)] == [
-            ("addCategory", made["uri"]),
-            ("changeCategory", made["uri"]),
-            ("removeCategory", made["uri"]),
-            ("giveRole", HELPER),
-            ("hide", REPLY),
-            ("unhide", REPLY),
-        ]
-        unhide, hide, given, removed, changed, added = entries
-        assert {one["actorDid"] for one in entries} == {OWNER}
-        assert (added["before"], added["after"]["name"]) == (None, "Garden")
-        assert (changed["before"]["name"], changed["after"]["name"]) == ("Garden", "Gardens")
-        assert (removed["before"]["name"], removed["after"]) == ("Gardens", None)
-        assert (given["before"], given["after"]["$type"]) == ({"role": "Moderator"}, GRANT)
-        assert (hide["before"], hide["after"]["reason"]) == (None, "Off topic")
-        assert unhide["before"]["rkey"] == scene.server.written[-2]["rkey"]
-        assert unhide["after"]["reason"] == "A mistake"
-        first = (await owner.get("/api/admin/audit?limit=4")).json()
-        rest = (await owner.get("/api/admin/audit", params={"cursor": first["cursor"]})).json()
-        assert first["entries"] + rest["entries"] == entries
-        assert "cursor" not in rest
-        wrong = (await owner.get("/api/admin/modlog?limit=1")).json()["cursor"]
-        assert (await owner.get("/api/admin/audit", params={"cursor": wrong})).status_code == 400
-
-
-@pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'somebody else'", "DELETE FROM audit"])
-async def test_nothing_leaves_the_audit(scene: Scene, statement: str) -> None:
-    """The database itself refuses, whoever asks and whatever for."""
-    async with scene.signed_in() as owner:
-        await done(owner, "POST", "/api/mod/ban", targetDid=BOB, **REASON)
-        with pytest.raises(Exception, match="what is noted in audit stays"):
-            await scene.index.do(statement)
-        [entry] = (await owner.get("/api/admin/audit")).json()["entries"]
-        assert entry["actorDid"] == OWNER
