@@ -1,7 +1,7 @@
 """Authors as pages show them.
 
-Every read that shows a post asks the author's account too, so a ban or a takedown hides at once; `posts.shown`, and
-with it the counts, may follow within seconds.
+Every read that shows a post asks the author's account too, so a ban, a takedown or a right that is taken hides at once;
+`posts.shown`, and with it the counts, may follow within seconds.
 """
 
 from dataclasses import dataclass

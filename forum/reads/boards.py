@@ -28,7 +28,7 @@ SELECT b.id, b.uri, b.name, b.description, b.slug, b.sort_order,
                 JOIN posts p ON p.uri = t.uri
                 LEFT JOIN accounts a ON a.did = p.did
                WHERE t.board_uri = b.uri AND t.pinned = half.pinned AND t.shown
-                 AND (a.did IS NULL OR a.status = 'active' AND NOT a.banned)
+                 AND (a.did IS NULL OR is_shown(NULL, false, a.status, a.banned, p.rkey, a.topics_until, NULL))
                ORDER BY t.activity_at DESC, t.uri DESC
                LIMIT 1) AS newest
         ORDER BY newest.activity_at DESC, newest.uri DESC
@@ -38,7 +38,7 @@ SELECT b.id, b.uri, b.name, b.description, b.slug, b.sort_order,
          FROM posts r
          LEFT JOIN accounts a ON a.did = r.did
         WHERE r.root_uri = topic.uri AND r.sorted_at <= topic.last_reply_at AND r.shown
-          AND (a.did IS NULL OR a.status = 'active' AND NOT a.banned)
+          AND (a.did IS NULL OR is_shown(NULL, false, a.status, a.banned, r.rkey, a.replies_until, NULL))
         ORDER BY r.sorted_at DESC, r.uri DESC
         LIMIT 1) AS reply ON true
   LEFT JOIN posts last ON last.uri = coalesce(reply.uri, topic.uri)

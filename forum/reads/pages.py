@@ -30,13 +30,12 @@ SELECT p.id, p.did, p.rkey, p.uri, p.title, p.text, p.markdown, p.created_at, p.
          FROM posts r
          LEFT JOIN accounts a ON a.did = r.did
         WHERE $2::bigint > 0 AND r.root_uri = p.uri AND r.shown
-          AND (a.did IS NULL OR a.status = 'active' AND NOT a.banned)
+          AND (a.did IS NULL OR is_shown(NULL, false, a.status, a.banned, r.rkey, a.replies_until, NULL))
         ORDER BY r.sorted_at, r.uri
         LIMIT 1 OFFSET greatest($2::bigint - 1, 0)) AS before ON true
  WHERE p.id = $1 AND p.root_uri IS NULL
-   AND (p.shown OR p.deleted_at IS NOT NULL AND t.reply_count > 0
-                   AND is_shown(NULL, p.hidden, 'active', false, p.rkey, a.topics_until, NULL))
-   AND (a.did IS NULL OR a.status = 'active' AND NOT a.banned)
+   AND (p.shown OR p.deleted_at IS NOT NULL AND NOT p.hidden AND t.reply_count > 0)
+   AND (a.did IS NULL OR is_shown(NULL, false, a.status, a.banned, p.rkey, a.topics_until, NULL))
 """
 
 # Two walks along posts_in_topic from the place on: the page's replies and one more, which says that others follow;
@@ -48,7 +47,7 @@ WITH shown AS MATERIALIZED (
        FROM posts r
        LEFT JOIN accounts a ON a.did = r.did
       WHERE r.root_uri = $1 AND (r.sorted_at, r.uri) > ($2, $3::text) AND r.shown
-        AND (a.did IS NULL OR a.status = 'active' AND NOT a.banned)
+        AND (a.did IS NULL OR is_shown(NULL, false, a.status, a.banned, r.rkey, a.replies_until, NULL))
       ORDER BY r.sorted_at, r.uri
       LIMIT $4::bigint + 1
 ), deleted AS (

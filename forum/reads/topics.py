@@ -25,7 +25,7 @@ SELECT p.id, p.did, p.rkey, p.uri, p.title, p.text, p.created_at, a.did AS autho
   JOIN posts p ON p.uri = t.uri
   LEFT JOIN accounts a ON a.did = p.did
  WHERE t.board_uri = $1 AND t.shown AND (t.pinned, t.activity_at, t.uri) < ($2::boolean, $3, $4::text)
-   AND (a.did IS NULL OR a.status = 'active' AND NOT a.banned)
+   AND (a.did IS NULL OR is_shown(NULL, false, a.status, a.banned, p.rkey, a.topics_until, NULL))
  ORDER BY t.pinned DESC, t.activity_at DESC, t.uri DESC
  LIMIT $5 OFFSET $6
 """
@@ -37,7 +37,7 @@ SELECT p.id, p.did, p.rkey, p.uri, p.title, p.text, p.created_at, a.did AS autho
   JOIN posts p ON p.uri = t.uri
   LEFT JOIN accounts a ON a.did = p.did
  WHERE t.board_uri = $1 AND t.shown AND (t.sorted_at, t.uri) < ($2, $3::text)
-   AND (a.did IS NULL OR a.status = 'active' AND NOT a.banned)
+   AND (a.did IS NULL OR is_shown(NULL, false, a.status, a.banned, p.rkey, a.topics_until, NULL))
  ORDER BY t.sorted_at DESC, t.uri DESC
  LIMIT $4 OFFSET $5
 """

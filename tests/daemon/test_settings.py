@@ -74,10 +74,11 @@ def test_lists(load) -> None:
     assert settings.backfill_dids == (DID, DID)
 
 
-def test_empty_is_unset_but_for_the_relay(load) -> None:
-    """`RELAY_URL=` says: ask none."""
-    settings = load(DATABASE_URL="", PORT="", RELAY_URL="")
+def test_empty_is_unset_but_where_it_says_something(load) -> None:
+    """`RELAY_URL=` says: ask none. `DEFAULT_MEMBER_ROLE=` says: nobody has a role until they are given one."""
+    settings = load(DATABASE_URL="", PORT="", RELAY_URL="", DEFAULT_MEMBER_ROLE="")
     assert (settings.database_url, settings.port, settings.relay_url) == (None, 3000, "")
+    assert (settings.default_member_role, load().default_member_role) == ("", "Member")
 
 
 @pytest.mark.parametrize(

@@ -125,9 +125,10 @@ class World:
         self.commit(*{(did, POST, rkey, None, None) for did, _, rkey in gone if did == gone[0][0]})
 
     def moderate(self) -> None:
-        action = self.dice.choice(["ban", "unban", "lock", "unlock", "pin", "unpin", "delete", "undelete"])
+        action = self.dice.choice(["ban", "mute", "lock", "pin", "delete"])
+        action = self.dice.choice([action, f"un{action}"])
         subject: dict[str, Any] = {"post": {"uri": self.any_topic()}}
-        if "ban" in action:
+        if action.endswith(("ban", "mute")):
             subject = {"did": self.dice.choice(MEMBERS)}
         record = {"action": f"{MOD_ACTION}.{action}", "subject": subject, "createdBy": F, "createdAt": self.stamp()}
         known = list(self.now[F][MOD_ACTION])

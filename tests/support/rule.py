@@ -32,6 +32,7 @@ class Rule:
             return False
         ends = (
             self.until(op.did, CREATE_POSTS if root else CREATE_TOPICS),
+            self.in_force("mute", op.did),
             self.in_force("lock", root) if root else None,
         )
         return all(end is None or op.rkey <= end for end in ends)

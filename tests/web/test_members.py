@@ -165,6 +165,28 @@ async def test_joining_by_approval(database: Pool, account: ForumAccount, ranks:
         assert (found["role"], found["permissions"]) == ("Member", ["space.atbb.permission.createPosts"])
 
 
+async def test_a_right_that_is_taken_hides_at_once(database: Pool, rows: Rows) -> None:
+    """Readers see nothing of it though `posts.shown` and the counts have yet to follow."""
+    await rows.category(1)
+    number = await rows.board(1)
+    await rows.account(ANN)
+    await rows.account(BOB)
+    first = await rows.topic(ANN)
+    await rows.reply(ANN, first)
+    second = await rows.topic(BOB)
+    await rows.reply(ANN, second)
+    await rows.run("UPDATE accounts SET topics_until = '', replies_until = '' WHERE did = $1", ANN)
+    async with client_as(database) as client:
+        for sort in ("activity", "created"):
+            [listed] = (await client.get(f"/api/boards/{number}/topics?sort={sort}")).json()["topics"]
+            assert listed["uri"] == second.uri
+        [board] = (await client.get("/api/boards")).json()["boards"]
+        assert board["lastPost"]["uri"] == second.uri
+        assert (await client.get(f"/api/topics/{first.id}")).status_code == 404
+        for offset in (0, 1):
+            assert (await client.get(f"/api/topics/{second.id}?offset={offset}")).json()["replies"] == []
+
+
 @pytest.mark.parametrize(
     ("handle", "asked", "shown"),
     [("ann.example.org", True, "ann.example.org"), (None, True, "handle.invalid"), (None, False, None)],
