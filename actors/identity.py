@@ -79,6 +79,14 @@ async def _refresh(resolver: Resolver, database: Database, account: accounts.Due
     pulse.beat()
 
 
+async def meet(resolver: Resolver, database: Database, did: str) -> accounts.Identity:
+    """Ask about an account that may be new to us. Raises as `refresh`, and the queue has it then."""
+    async with database.transaction() as tx:
+        await ledger.take_lock(tx)
+        await accounts.meet(tx, did)
+    return await refresh(resolver, database, did)
+
+
 async def refresh(resolver: Resolver, database: Database, did: str) -> accounts.Identity:
     """Ask the network about an account and keep the answer. Raises `Unavailable` or `BadInput` without one."""
     async with database.connection() as connection:

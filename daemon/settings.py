@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     session_secret: LongSecret | None = Field(None, description="at least 32 characters long")
     session_secret_previous: LongSecret | None = Field(None, description="at least 32 characters long")
     session_ttl_days: int = Field(7, ge=1, le=365, description="a number from 1 to 365")
-    oauth_private_key: SecretStr | None = Field(None, description="a private key")
+    oauth_private_key: SecretStr | None = Field(None, description="a private key of P-256, as PEM or as JWK")
     port: int = Field(3000, ge=0, le=65535, description="a number from 0 to 65535 (0: any that is free)")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
     default_member_role: str = Field(
@@ -123,7 +123,7 @@ def load_settings(
         for name, value in found.items():
             values[name], origins[name] = value, origin
     settings = checked(values, origins)
-    if settings.atbb_development and settings.oauth_public_url is None:
+    if settings.atbb_development and settings.oauth_public_url is None and settings.port:
         values["oauth_public_url"] = f"http://127.0.0.1:{settings.port}"
         settings = checked(values, origins | {"oauth_public_url": "default for development"})
     check_transport(settings)

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from ipaddress import ip_network
 
 import structlog
 import trio
@@ -33,6 +34,7 @@ from actors.notifier import run_notifier
 from actors.resolver import Resolver
 from actors.server import listen, port_of, run_server
 from actors.web_client import open_web_client
+from daemon.door import door_of, public_origin, unlock
 from daemon.forum_login import login_of, resolver_of
 from daemon.pool import Pool, open_pool
 from daemon.postgres import open_postgres
@@ -49,6 +51,7 @@ from forum.ledger import take_lock
 from forum.protocol.sources import Source, source_of
 from forum.visibility import keep_settings
 from web.app import make_app
+from web.door import Closed, Door
 from web.site import Site
 
 CONNECTIONS = 10
@@ -66,6 +69,9 @@ class House:
     settings: Settings
     forum_did: str
     source: Source
+    listener: trio.SocketListener
+    origin: str | None
+    door: Door | Closed
     database: Pool
     resolver: Resolver
     login: Login | None
@@ -81,17 +87,22 @@ async def run_daemon(settings: Settings) -> None:
     """Run until a signal says stop. Raises `SettingsError` for a setting that cannot work, `BudgetSpent` for a bug."""
     board = Board()
     async with (
+        await listen(settings.port) as listener,
         open_postgres(settings, pulse=board.pulse("postgres")) as dsn,
         open_pool(dsn, size=CONNECTIONS, pulse=board.pulse("pool")) as database,
         open_web_client(development=settings.atbb_development) as client,
     ):
-        login = login_of(settings)
+        login, resolver = login_of(settings), resolver_of(settings, client)
+        origin = public_origin(settings, port_of(listener))
         house = House(
             settings=settings,
             forum_did=settings.forum_did or "",
             source=source_of(settings.firehose_url),
+            listener=listener,
+            origin=origin,
+            door=door_of(settings, origin, resolver),
             database=database,
-            resolver=resolver_of(settings, client),
+            resolver=resolver,
             login=login,
             account=account_of(login),
             board=board,
@@ -110,8 +121,8 @@ async def run_house(house: House) -> None:
         keepers.start_soon(leave_late, stop)
         keepers.start_soon(run_watchdog, board, notify)
         async with trio.open_nursery() as serving:
-            port = await serving.start(serve, house)  # ends by itself when `stop` is set
-            log.info("listening", url=f"http://127.0.0.1:{port}")
+            await serving.start(serve, house)  # ends by itself when `stop` is set
+            log.info("listening", url=f"http://127.0.0.1:{port_of(house.listener)}")
             notify_ready(notify)
             await run_actors(house)
             notify_stopping(notify)
@@ -119,30 +130,37 @@ async def run_house(house: House) -> None:
     log.info("stopped")
 
 
-async def serve(house: House, *, task_status: trio.TaskStatus[int]) -> None:
+async def serve(house: House, *, task_status: trio.TaskStatus[None]) -> None:
     """HTTP: ready before the database is, so that health can say what is missing."""
-    listener = await listen(house.settings.port)
     site = Site(
         forum_did=house.forum_did,
-        public_origin=house.settings.oauth_public_url,
+        public_origin=house.origin,
+        session_ttl=timedelta(days=house.settings.session_ttl_days),
+        trusted_proxies=tuple(map(ip_network, house.settings.trusted_proxies)),
     )
     app = make_app(
         house.database,
         house.board,
         site,
         account=house.account,
+        door=house.door,
         stop=house.stop,
         pool_figures=lambda: house.database.figures,
     )
-    task_status.started(port_of(listener))
-    pulse = house.board.pulse("server")
-    await run_server(app, listener, stop=house.stop, pulse=pulse, grace_seconds=GRACE_SECONDS)
+    await run_server(
+        app,
+        house.listener,
+        stop=house.stop,
+        pulse=house.board.pulse("server"),
+        grace_seconds=GRACE_SECONDS,
+        task_status=task_status,
+    )
 
 
 async def run_actors(house: House) -> None:
     """All that needs the database; returns when `stop` is set and the applier has committed what it had."""
     async with until(house.stop):
-        await wait_for_schema(house)
+        await wait_for_database(house)
     async with trio.open_nursery() as helpers:
         board, database = house.board, house.database
         for name, run in (
@@ -253,12 +271,13 @@ async def read_and_apply(house: House, epoch: int, known: set[str]) -> None:
         house.board.pulse("firehose").become("stopped")
 
 
-async def wait_for_schema(house: House) -> None:
-    """Create or upgrade the schema as soon as there is a database."""
+async def wait_for_database(house: House) -> None:
+    """As soon as there is one, create or upgrade its schema, and unlock the door."""
     waits = delays(longest=10)
     while True:
         try:
             log.info("schema", done=await apply_schema(house.database))
+            await unlock(house.door, house.origin, house.database)
         except DatabaseAway as error:
             log.warning("database_away", reason=str(error))
             await trio.sleep(next(waits))

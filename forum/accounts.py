@@ -7,6 +7,7 @@ from typing import Literal
 from forum import ledger, visibility
 from forum.changes import Changes
 from forum.database import Connection
+from forum.index import INSERT_ACCOUNTS
 
 Status = Literal["active", "deactivated", "suspended", "takendown", "deleted"]
 
@@ -69,6 +70,11 @@ async def key_of(connection: Connection, did: str) -> str | None:
     """The signing key as it was when the account was last asked about."""
     key: str | None = await connection.fetchval(KEY_OF, did)
     return key
+
+
+async def meet(tx: Connection, did: str) -> None:
+    """Know an account from now on, whether it has written anything or not. The caller holds the ledger's lock."""
+    await tx.execute(INSERT_ACCOUNTS, [did])
 
 
 async def ask_again(tx: Connection, dids: Sequence[str]) -> None:

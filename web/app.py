@@ -16,14 +16,18 @@ from forum.database import Database
 from web.admin import add_admin
 from web.api import add_api
 from web.auth import add_auth
+from web.client_documents import add_client_documents
 from web.cover import finish_responses, log_requests, refuse_oddities
+from web.door import CLOSED, Closed, Door
 from web.errors import add_errors
 from web.health import add_health
+from web.limits import add_limits
 from web.members import add_members
 from web.metrics import PoolFigures
 from web.moderation import add_moderation
 from web.modlog import add_mod_log
 from web.origin import add_origin_check
+from web.sessions import add_sessions
 from web.site import Site
 from web.structure import add_structure
 
@@ -47,15 +51,16 @@ def make_app(
     site: Site,
     *,
     account: ForumAccount | None = None,
+    door: Door | Closed = CLOSED,
     stop: trio.Event | None = None,
     pool_figures: Callable[[], PoolFigures] | None = None,
 ) -> ASGIFramework:
     """Everything that answers requests, ready to be served; what streams without end ends with `stop`.
 
-    Without the forum's account the forum can only be read.
+    Without the forum's account the forum can only be read, and nobody can sign in while the door is closed.
     """
     stop = trio.Event() if stop is None else stop
-    app = make_inner_app(database, board, site, account or account_of(None), stop, pool_figures)
+    app = make_inner_app(database, board, site, account or account_of(None), door, stop, pool_figures)
     return log_requests(refuse_oddities(finish_responses(app)))
 
 
@@ -64,6 +69,7 @@ def make_inner_app(
     board: Board,
     site: Site,
     account: ForumAccount,
+    door: Door | Closed,
     stop: trio.Event,
     pool_figures: Callable[[], PoolFigures] | None,
 ) -> QuartTrio:
@@ -73,9 +79,12 @@ def make_inner_app(
     app.after_request(add_headers)
     add_errors(app)
     add_origin_check(app, site)
+    add_limits(app, site)
     add_health(app, database, board, account, pool_figures)
     add_api(app, database, site)
-    add_auth(app, database)
+    add_auth(app, database, site, door)
+    add_client_documents(app, database, site, door)
+    add_sessions(app, database, site, door)
     add_admin(app, database, site, stop)
     add_structure(app, database, site, account)
     add_members(app, database, site, account)

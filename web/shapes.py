@@ -16,6 +16,7 @@ from forum.reads.place import Place
 from forum.reads.roles import Role
 from forum.reads.topics import Topic, TopicList
 from forum.records.names import POST
+from forum.sessions import Session
 from web.answers import JSON, written
 from web.params import Slice, cursor_for
 from web.site import Site
@@ -146,6 +147,16 @@ def job_error_shape(error: JobError) -> Shape:
         "collection": error.collection,
         "errorMessage": error.error_message,
         "createdAt": written(error.created_at),
+    }
+
+
+def session_shape(session: Session, *, is_current: bool) -> Shape:
+    return {
+        "id": str(session.id),
+        "createdAt": written(session.created_at),
+        "seenAt": written(session.seen_at),
+        "userAgent": session.user_agent,
+        "current": is_current,
     }
 
 

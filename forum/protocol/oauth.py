@@ -77,7 +77,7 @@ def client_of(origin: str, key: Key | None = None) -> Client:
     return Client(client_id=f"http://localhost?{local}", redirect_uri=redirect_uri)
 
 
-def client_metadata(client: Client, origin: str, name: str) -> dict[str, object]:
+def client_metadata(client: Client, origin: str, name: str) -> Metadata:
     """What a confidential client publishes at the address that is its id."""
     return {
         "client_id": client.client_id,
@@ -95,7 +95,7 @@ def client_metadata(client: Client, origin: str, name: str) -> dict[str, object]
     }
 
 
-def key_set(keys: Iterable[Key]) -> dict[str, object]:
+def key_set(keys: Iterable[Key]) -> Metadata:
     """What is published beside it: the keys that may sign our assertions."""
     return {"keys": [public_jwk(key) for key in keys]}
 

@@ -140,6 +140,7 @@ def test_development_allows_http(load) -> None:
     assert settings.plc_url == "http://localhost:2582"
     assert settings.oauth_public_url == "http://127.0.0.1:3001"
     assert settings.origins["oauth_public_url"] == "default for development"
+    assert load(ATBB_DEVELOPMENT="true", PORT="0").oauth_public_url is None  # known when it listens
 
 
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))

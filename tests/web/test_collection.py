@@ -11,6 +11,7 @@ from actors.agent import account_of
 from actors.health import Board
 from tests.web.forum_rows import SITE, AwayDatabase
 from web.app import make_inner_app
+from web.door import CLOSED
 
 COLLECTION = Path(__file__).parents[2] / "bruno"
 FOLDERS = sorted(COLLECTION.glob("*/folder.bru"))
@@ -28,7 +29,7 @@ def rule_of(path: Path) -> tuple[str, str]:
 
 def test_every_endpoint_has_a_request() -> None:
     """And every request an endpoint."""
-    app = make_inner_app(AwayDatabase(), Board(), SITE, account_of(None), trio.Event(), None)
+    app = make_inner_app(AwayDatabase(), Board(), SITE, account_of(None), CLOSED, trio.Event(), None)
     rules = {
         (method, re.sub(r"<\w+>", "*", rule.rule))
         for rule in app.url_map.iter_rules()
