@@ -4,6 +4,7 @@ import pytest
 
 from demo.records import board, grant, membership, mod_action, named, reaction, reply, topic
 from demo.xrpc import Change, Ref
+from forum.permissions import MEMBER
 from forum.records.names import BOARD, CATEGORY, FORUM, GRANT, MEMBERSHIP, MOD_ACTION, POST, REACTION, ROLE
 from forum.records.syntax import tid_of
 from tests.e2e.scene import Scene, found
@@ -113,9 +114,7 @@ async def test_whole_forum_in_one_commit(scene: Scene) -> None:
     """Many changes in few commits: roles, grants and reactions."""
     alice = await scene.member("alice")
     root = await scene.topic(alice, "A long thread")
-    role = await scene.forum.create(
-        ROLE, named("Member", permissions=["space.atbb.permission.createPosts"], priority=30)
-    )
+    role = await scene.forum.create(ROLE, named("Member", permissions=sorted(MEMBER), priority=30))
     await scene.forum.create(GRANT, grant(alice.did, role, by=scene.forum.did))
     keys = [tid_of(1_700_000_000_000_000 + number, 7) for number in range(150)]
     async with scene.daemon() as daemon:
