@@ -27,9 +27,11 @@ from web.metrics import PoolFigures
 from web.moderation import add_moderation
 from web.modlog import add_mod_log
 from web.origin import add_origin_check
+from web.posts import add_posts
 from web.sessions import add_sessions
 from web.site import Site
 from web.structure import add_structure
+from web.writing import desk_of
 
 LONGEST_BODY = 256 * 1024  # a record may not be longer either
 BODY_SECONDS = 30
@@ -90,6 +92,7 @@ def make_inner_app(
     add_members(app, database, site, account)
     add_moderation(app, database, site, account)
     add_mod_log(app, database, site)
+    add_posts(app, desk_of(database, site, door))
     return app
 
 

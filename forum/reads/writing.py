@@ -23,7 +23,10 @@ SELECT l.cid FROM boards b JOIN ledger l ON l.did = $1 AND l.collection = $2 AND
 POSTS = """
 SELECT p.id, p.did, p.rkey, p.uri, p.cid, p.root_uri, p.deleted_at IS NOT NULL AS deleted,
        t.locked IS NOT NULL AS locked,
-       p.shown AND b.uri IS NOT NULL AND (a.did IS NULL OR a.status = 'active' AND NOT a.banned) AS seen
+       p.shown AND b.uri IS NOT NULL
+       AND (a.did IS NULL OR is_shown(NULL, false, a.status, a.banned, p.rkey,
+                                      CASE WHEN p.root_uri IS NULL THEN a.topics_until ELSE a.replies_until END, NULL))
+       AS seen
   FROM posts p
   LEFT JOIN topics t ON t.uri = coalesce(p.root_uri, p.uri)
   LEFT JOIN boards b ON b.uri = t.board_uri
