@@ -51,7 +51,8 @@ def list_sessions(config: Path | None, did: str) -> None:
     """Show an account's sessions, the one used last first."""
     settings = quiet_settings(config)
     for found in or_exit(partial(trio.run, sessions_of, settings, did)):
-        click.echo(f"{found.id}\tused {found.seen_at:%Y-%m-%d %H:%M}\t{found.user_agent or 'made in a shell'}")
+        browser = "".join(filter(str.isprintable, found.user_agent or "made in a shell"))  # it says what it likes
+        click.echo(f"{found.id}\tused {found.seen_at:%Y-%m-%d %H:%M}\t{browser}")
 
 
 @session.command("end")

@@ -1,10 +1,10 @@
-"""`atbb session create` and `atbb backfill`, beside a daemon or none: its rows are all these commands meet."""
+"""`atbb session` and `atbb backfill`, beside a daemon or none: its rows are all these commands meet."""
 
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,7 +22,7 @@ from forum import jobs, sessions
 from forum.database import Connection, DatabaseAway
 from tests.conftest import fresh_dsn
 
-ANN = "did:plc:" + "a" * 24
+ANN, BOB = "did:plc:" + "a" * 24, "did:plc:" + "b" * 24
 LEAD = "UPDATE leader SET heartbeat_at = clock_timestamp()"
 BEGUN = (
     "INSERT INTO stream (source, cursor, connected_at) VALUES ('wss://relay', 1, now())",
@@ -207,6 +207,30 @@ async def test_session_beside_a_daemon(data_dir: Path) -> None:
             status, out, _ = await atbb("session", "create", "--did", ANN, data_dir=data_dir)
             assert status == 0
             assert await account_of(pool, out) == ANN
+
+
+@pytest.mark.slow
+async def test_sessions_are_listed_and_ended(index: Pool, dsn: str, data_dir: Path) -> None:
+    """One by its id, or all of an account's; nobody else's, and none that is not there."""
+    async with index.transaction() as tx:
+        for did, user_agent in ((ANN, "Laptop\x1b[2J"), (ANN, None), (BOB, "Phone")):
+            await sessions.create(tx, did, timedelta(days=1), user_agent=user_agent)
+        [shell, laptop] = await sessions.sessions_of(tx, ANN)
+        [phone] = await sessions.sessions_of(tx, BOB)
+
+    async def session(*words: str) -> tuple[int, str, str]:
+        return await atbb("session", words[0], "--did", ANN, *words[1:], data_dir=data_dir, dsn=dsn)
+
+    status, out, _ = await session("list")
+    ids, _, browsers = zip(*(line.split("\t") for line in out.splitlines()), strict=True)
+    assert (status, ids) == (0, (str(shell.id), str(laptop.id)))
+    assert browsers == ("made in a shell", "Laptop[2J")
+    assert await session("end", str(phone.id)) == (1, "", f"Error: The account has no session {phone.id}.\n")
+    assert await session("end", str(laptop.id)) == (0, "Sessions ended: 1\n", "")
+    assert await session("end") == (0, "Sessions ended: 1\n", "")
+    assert await session("end") == (0, "Sessions ended: 0\n", "")
+    async with index.connection() as connection:
+        assert [found.id for found in await sessions.sessions_of(connection, BOB)] == [phone.id]
 
 
 def test_session_needs_a_did() -> None:
