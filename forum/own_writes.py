@@ -79,7 +79,8 @@ async def show_own_write(
     )
     try:
         async with database.transaction() as tx:
-            await ledger.take_lock(tx)
+            # The disk is waited for only by what no stream brings again.
+            await ledger.take_lock(tx, replayable=entry is None)
             applied = await ledger.apply(tx, [op], forum_did=forum_did)
             await changes.notify(tx, applied.changes)
             if entry is not None:
