@@ -149,11 +149,11 @@ async def test_refused(scene: Scene, browser: httpx.AsyncClient) -> None:
     assert await scene.value("SELECT count(*) FROM sessions") == 0
 
 
-@pytest.mark.parametrize("handle", [None, "", "  ", "@", "\u202a", "nobody.example", "x" * 10_000])
-async def test_nobody(browser: httpx.AsyncClient, handle: str | None) -> None:
+async def test_nobody(browser: httpx.AsyncClient) -> None:
     """A handle must be given, and be somebody's."""
-    asked = {} if handle is None else {"handle": handle}
-    assert error(await browser.get("/api/auth/login", params=asked))[0] == 400
+    assert error(await browser.get("/api/auth/login"))[0] == 400
+    for handle in ("", "  ", "@", "\u202a", "nobody.example", "x" * 10_000):
+        assert error(await browser.get("/api/auth/login", params={"handle": handle}))[0] == 400
 
 
 async def test_goes_nowhere_else(browser: httpx.AsyncClient) -> None:

@@ -101,20 +101,17 @@ async def test_after_the_secret_was_changed(scene: Scene, laptop: httpx.AsyncCli
     assert scene.oauth.revoked == []
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Origin": "https://evil.example"},
-        {"Origin": "null"},
-        {"Sec-Fetch-Site": "cross-site"},
-        {"Sec-Fetch-Site": "same-site"},
-    ],
-)
-async def test_other_sites_end_nothing(laptop: httpx.AsyncClient, headers: dict[str, str]) -> None:
+async def test_other_sites_end_nothing(laptop: httpx.AsyncClient) -> None:
     """Whatever they have a browser send."""
     [own] = await listed(laptop)
-    for method, path in (("POST", "/api/auth/logout"), ("DELETE", f"/api/auth/sessions/{own['id']}")):
-        assert (await laptop.request(method, path, headers=headers)).status_code == 403
+    for name, value in (
+        ("Origin", "https://evil.example"),
+        ("Origin", "null"),
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Site", "same-site"),
+    ):
+        for method, path in (("POST", "/api/auth/logout"), ("DELETE", f"/api/auth/sessions/{own['id']}")):
+            assert (await laptop.request(method, path, headers={name: value})).status_code == 403
     assert await who(laptop) == ANN
 
 
