@@ -32,7 +32,6 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 PASSING = frozenset({"server_error", "temporarily_unavailable", "slow_down", "use_dpop_nonce"})  # worth another try
 
 EXPIRED = "This sign-in has expired or was used already; please begin again."
-REFUSED = "The server of the account refuses to sign you in."
 ANOTHER = "This is the answer to another sign-in; please begin again."
 
 
@@ -108,7 +107,7 @@ class OAuth:
         try:
             kept = read_request_uri(await self._ask(server.request_endpoint, issuer, key, asked))
         except Refused as refused:
-            raise SignInRefused(f"The server {issuer} refuses to sign anybody in here: {refused}.") from refused
+            raise refusing(issuer, refused) from refused
         except BadInput as bad:
             raise senseless(issuer, bad) from bad
         return SignIn(
@@ -130,7 +129,8 @@ class OAuth:
         try:
             tokens = await self._tokens(sign_in, {"grant_type": "authorization_code", **asked})
         except Refused as refused:
-            raise SignInRefused(EXPIRED if str(refused) == "invalid_grant" else REFUSED) from refused
+            is_late = str(refused) == "invalid_grant"
+            raise (SignInRefused(EXPIRED) if is_late else refusing(sign_in.issuer, refused)) from refused
         except Unsuitable as why:
             raise unsuitable(sign_in.issuer, why) from why
         grant = granted(sign_in, tokens)
@@ -206,7 +206,7 @@ class OAuth:
             raise senseless(issuer, bad) from bad
         error = error_of(answer)
         if error is None or error in PASSING or is_away(answer):
-            raise Unavailable(f"{issuer} answered with status {answer.status}")
+            raise Unavailable(f"{issuer} answered with status {answer.status}: {error or 'no reason given'}")
         raise Refused(error)
 
     def _credentials(self, issuer: str) -> dict[str, str]:
@@ -314,3 +314,7 @@ def accepted(url: str, answer: Answer) -> Answer:
 
 def with_query(url: str, **parameters: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}{urlencode(parameters)}"
+
+
+def refusing(issuer: str, refused: Refused) -> SignInRefused:
+    return SignInRefused(f"The server {issuer} refuses to sign anybody in here: {refused}.")

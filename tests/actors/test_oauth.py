@@ -370,6 +370,22 @@ async def test_another_grant(net: Net, account: str, tokens: dict[str, str], sen
     assert kept.over
 
 
+async def test_code_is_refused(net: Net) -> None:
+    """For a reason that is not its age."""
+    sign_in = await net.oauth.begin(HANDLE)
+    net.says("/oauth/token", said({"error": "invalid_client", "error_description": "<script>"}, 401))
+    with pytest.raises(SignInRefused, match=r"refuses to sign anybody in here: invalid_client\.$"):
+        await net.oauth.finish(sign_in, net.server.visit(sign_in.url))
+
+
+async def test_our_key_is_not_known_yet(net: Net) -> None:
+    """While we start: an account's server is asked for nothing."""
+    net.oauth.client = None
+    with pytest.raises(Unavailable):
+        await net.oauth.begin(HANDLE)
+    assert "/oauth/par" not in net.server.paths()
+
+
 async def test_scope_in_other_words(net: Net) -> None:
     net.server.script.tokens = {
         "scope": "repo?collection=space.atbb.reaction&collection=space.atbb.membership atproto "

@@ -19,7 +19,7 @@ URL = "https://pds.example/xrpc/com.atproto.repo.createRecord"
 
 def verified(token: str, key: Key) -> jwt.Token:
     """Raises unless it was signed with that key."""
-    return jwt.decode(token, ECKey.import_key(public_jwk(key)), algorithms=["ES256"])
+    return jwt.decode(token, ECKey.import_key({**public_jwk(key)}), algorithms=["ES256"])
 
 
 def proved(key: Key, **changes: Any) -> jwt.Token:  # Any: arguments of a proof
@@ -106,7 +106,9 @@ def test_reading_keys() -> None:
     text = pem(ec.SECP256R1())
     key = read_key(text)
     assert set(key) == {"kty", "crv", "x", "y", "d"}
-    old = ECKey.import_key(text).raw_value.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    raw = ECKey.import_key(text).raw_value
+    assert isinstance(raw, ec.EllipticCurvePrivateKey)
+    old = raw.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
     assert read_key(old.decode()) == key
     jwk = ECKey.import_key(dict(key)).as_dict(private=True, kid="mine", use="sig")
     assert read_key(f" {jwk}".replace("'", '"')) == key
