@@ -8,10 +8,11 @@ import hashlib
 
 import msgspec
 
-from forum.database import Connection
+from forum.database import Connection, Row
 
+KNOWN = "SELECT asked_hash, rkey FROM writes WHERE did = $1 AND key = $2 AND claimed_at > now() - interval '1 day'"
 # In its own statement: within one, a row of this very key could not be taken out and put in.
-SWEEP = "DELETE FROM writes WHERE claimed_at < now() - interval '1 day'"
+SWEEP = "DELETE FROM writes WHERE claimed_at <= now() - interval '1 day'"
 CLAIM = """
 INSERT INTO writes AS w (did, key, asked_hash, rkey) VALUES ($1, $2, $3, $4)
     ON CONFLICT (did, key) DO UPDATE SET rkey = w.rkey
@@ -23,15 +24,28 @@ class KeyTaken(Exception):
     """The same key came with another request."""
 
 
-async def claim(tx: Connection, did: str, key: str, asked: object, *, rkey: str) -> str:
-    """The record key under which this is to be written: `rkey`, or that of its first try, less than a day ago.
+async def known_rkey(connection: Connection, did: str, key: str, asked: object) -> str | None:
+    """The record key under which this was tried before, less than a day ago. Raises `KeyTaken`."""
+    row = await connection.fetchrow(KNOWN, did, key)
+    return None if row is None else _same(row, asked)
 
-    `asked` is what it is, as a msgspec struct or dataclass. Raises `KeyTaken`.
+
+async def claim(tx: Connection, did: str, key: str, asked: object, *, rkey: str) -> str:
+    """The record key under which this is to be written: `rkey`, or another if somebody was first. Raises `KeyTaken`.
+
+    `asked` is what it is, as a msgspec struct or dataclass.
     """
     await tx.execute(SWEEP)
-    said = hashlib.sha256(type(asked).__name__.encode() + msgspec.json.encode(asked)).digest()
-    row = await tx.fetchrow(CLAIM, did, key, said, rkey)
+    row = await tx.fetchrow(CLAIM, did, key, _hashed(asked), rkey)
     assert row is not None
-    if row["asked_hash"] != said:
+    return _same(row, asked)
+
+
+def _same(row: Row, asked: object) -> str:
+    if row["asked_hash"] != _hashed(asked):
         raise KeyTaken
     return str(row["rkey"])
+
+
+def _hashed(asked: object) -> bytes:
+    return hashlib.sha256(type(asked).__name__.encode() + msgspec.json.encode(asked)).digest()

@@ -6,7 +6,8 @@ HTTPExceptions with a sentence; what was typed is still with who typed it.
 """
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar, assert_never
 
@@ -32,7 +33,7 @@ from forum.own_writes import OwnWrite, Record, show_own_write
 from forum.posts import edited_record, new_rkey
 from forum.reads.writing import Post, written_at
 from forum.records.names import POST
-from forum.writes import KeyTaken, claim
+from forum.writes import KeyTaken, claim, known_rkey
 from web.bodies import refusing
 from web.door import Closed, Door
 from web.drafts import Edit, NewReply, NewTopic, own_post, own_post_to_change, permitted_record
@@ -70,14 +71,14 @@ def desk_of(database: Database, site: Site, door: Door | Closed) -> Desk:
 
 async def add_post(desk: Desk, writer: Writer, draft: NewTopic | NewReply, *, key: str | None) -> OwnWrite:
     """Write a topic or a reply; with the same `key` once, however often it is asked for."""
-    rkey = new_rkey()
-    if key is not None:
-        chosen = await claimed(desk, writer, draft, key, rkey)
-        if chosen != rkey and (there := await written_before(desk, writer, chosen)) is not None:
-            return there
-        rkey = chosen
+    known = None if key is None else await known_before(desk, writer, draft, key)
+    if known is not None and (there := await written_before(desk, writer, known)) is not None:
+        return there
+    rkey = known or new_rkey()
     async with desk.database.connection() as connection:
         record = await permitted_record(connection, desk.site, writer.did, draft, rkey)
+    if key is not None and not await is_claimed(desk, writer, draft, key, rkey):
+        return await add_post(desk, writer, draft, key=key)  # another click was first
     return await shown(desk, await ask(desk, writer, lambda own: write_once(own, rkey, record)))
 
 
@@ -101,11 +102,24 @@ async def shown(desk: Desk, write: OwnWrite) -> OwnWrite:
     return write
 
 
-async def claimed(desk: Desk, writer: Writer, draft: NewTopic | NewReply, key: str, rkey: str) -> str:
-    """The record key that belongs to the client's, committed before anything else is done."""
-    try:
+async def known_before(desk: Desk, writer: Writer, draft: NewTopic | NewReply, key: str) -> str | None:
+    """The record key of an earlier try."""
+    with refusing_taken():
+        async with desk.database.connection() as connection:
+            return await known_rkey(connection, writer.did, key, draft)
+
+
+async def is_claimed(desk: Desk, writer: Writer, draft: NewTopic | NewReply, key: str, rkey: str) -> bool:
+    """Have the record key be that of the client's, committed before its server is asked; unless it has another."""
+    with refusing_taken():
         async with desk.database.transaction() as tx:
-            return await claim(tx, writer.did, key, draft, rkey=rkey)
+            return await claim(tx, writer.did, key, draft, rkey=rkey) == rkey
+
+
+@contextmanager
+def refusing_taken() -> Iterator[None]:
+    try:
+        yield
     except KeyTaken as error:
         raise Conflict("The Idempotency-Key was already used for something else.") from error
 

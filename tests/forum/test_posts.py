@@ -13,7 +13,7 @@ from forum.posts import Ref, edited_record, new_rkey, reply_record, tidy, topic_
 from forum.records import check_record
 from forum.records.names import BOARD, FORUM, POST
 from forum.records.syntax import is_tid, parse_datetime, tid_of, tid_time
-from forum.writes import KeyTaken, claim
+from forum.writes import KeyTaken, claim, known_rkey
 from tests.forum.test_plain import MARKUP, TEXT
 
 CID = "bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a"
@@ -160,10 +160,17 @@ async def claimed(database: Pool, draft: object = DRAFT, *, did: str = ANN, key:
         return await claim(tx, did, key, draft, rkey=rkey)
 
 
+async def known(database: Pool, draft: object = DRAFT, *, key: str = "k") -> str | None:
+    async with database.connection() as connection:
+        return await known_rkey(connection, ANN, key, draft)
+
+
 async def test_a_key_stands_for_one_write(database: Pool) -> None:
     """The first record key is kept, for its author and this draft."""
+    assert await known(database) is None
     assert await claimed(database, rkey="first") == "first"
     assert await claimed(database, rkey="second") == "first"
+    assert await known(database) == "first"
     assert await claimed(database, key="other", rkey="second") == "second"
     assert await claimed(database, did=OWNER, rkey="third") == "third"
 
@@ -173,6 +180,8 @@ async def test_a_key_is_not_used_twice(database: Pool, other: object) -> None:
     await claimed(database, rkey="first")
     with pytest.raises(KeyTaken):
         await claimed(database, other, rkey="second")
+    with pytest.raises(KeyTaken):
+        await known(database, other)
     assert await claimed(database, rkey="third") == "first"
 
 
@@ -182,6 +191,7 @@ async def test_keys_are_forgotten(database: Pool) -> None:
     await claimed(database, key="other", rkey="second")
     async with database.connection() as connection:
         await connection.execute("UPDATE writes SET claimed_at = claimed_at - interval '25 hours'")
+    assert await known(database) is None
     assert await claimed(database, rkey="third") == "third"
     async with database.connection() as connection:
         assert await connection.fetchval("SELECT count(*) FROM writes") == 1

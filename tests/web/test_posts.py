@@ -306,6 +306,17 @@ async def test_a_key_makes_one_post(ann: httpx.AsyncClient, forum: Forum) -> Non
         assert (await made(bob, key="k1"))["uri"].startswith(f"at://{BOB}/")
 
 
+async def test_what_is_refused_uses_up_no_key(ann: httpx.AsyncClient, forum: Forum) -> None:
+    """It can be mended and sent again."""
+    for mistake in ({"text": "x" * 20_001}, {"boardUri": f"{SHELF}x"}):
+        response = await ann.post("/api/topics", json=TOPIC | mistake, headers=named("k"))
+        assert response.status_code in (400, 404)
+    await forum.act("mute", ANN)
+    assert (await ann.post("/api/topics", json=TOPIC, headers=named("k"))).status_code == 403
+    await forum.act("unmute", ANN)
+    await made(ann, key="k", **TOPIC | {"text": "Mended."})
+
+
 async def test_two_clicks_at_once(ann: httpx.AsyncClient, forum: Forum) -> None:
     """One post, and both hear of it."""
     heard: list[Json] = []
