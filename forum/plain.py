@@ -10,12 +10,15 @@ from itertools import pairwise
 
 import regex
 from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
+from mdit_py_plugins.container import container_plugin
 
 from forum.records.graphemes import count_graphemes
 
-BEGINNING = 4_000  # characters that are parsed for an excerpt
+BEGINNING = 2_000  # characters that are parsed for an excerpt; the time grows with the square for who means ill
 MORE = "…"
+VEILED = "[…]"
 LISTED = frozenset({"item", "row"})  # kinds of lines that stand together
 
 _clusters = regex.compile(r"\X").finditer
@@ -25,8 +28,23 @@ Line = tuple[str, str]  # its kind, its text
 
 @cache
 def _parser() -> MarkdownIt:
-    """CommonMark with tables and strikethrough; what looks like HTML is text."""
-    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    """What posts are written in: CommonMark with tables, strikethrough and spoilers; what looks like HTML is text."""
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser.inline.add_terminator_char("|")
+    parser.inline.ruler.before("emphasis", "spoiler", _spoiler)
+    return parser.use(container_plugin, "spoiler")
+
+
+def _spoiler(state: StateInline, silent: bool) -> bool:
+    """||What ends the film||, which plain text cannot veil."""
+    start = state.pos + 2
+    end = state.src.find("||", start, state.posMax)
+    if not state.src.startswith("||", state.pos) or end <= start:
+        return False
+    if not silent:
+        state.push("spoiler", "", 0).content = VEILED
+    state.pos = end + 2
+    return True
 
 
 def is_plain(typed: str) -> bool:
@@ -48,7 +66,8 @@ def _literal(token: Token) -> str:
 def excerpt(markdown: str, *, graphemes: int, size: int) -> str:
     """Its beginning as plain text; of what cannot be said so, as it stands."""
     text = "\n".join(_spaced(_lines(_parser().parse(markdown[:BEGINNING])))).strip()
-    return cut(text or markdown, graphemes=graphemes, size=size)
+    more = MORE if text and len(markdown) > BEGINNING else ""
+    return cut((text or markdown) + more, graphemes=graphemes, size=size)
 
 
 def cut(text: str, *, graphemes: int, size: int) -> str:
@@ -80,7 +99,7 @@ def _lines(tokens: Sequence[Token]) -> Iterable[Line]:
     """Each block as text, with the marks people write in plain text themselves: > for quotes, - and 1. for lists."""
     quotes, mark = "", ""
     cells: list[str] | None = None  # of the row of a table that we are in
-    for token in tokens:
+    for token in _veiled(tokens):
         match token.type:
             case "blockquote_open":
                 quotes += "> "
@@ -101,6 +120,21 @@ def _lines(tokens: Sequence[Token]) -> Iterable[Line]:
                 said = _said(token.children) if token.children else token.content.rstrip("\n")
                 yield ("item" if mark else "block"), _quoted(mark + said, quotes)
                 mark = ""
+
+
+def _veiled(tokens: Sequence[Token]) -> Iterable[Token]:
+    """The tokens; in place of a spoiler, with all that is in it, one of its title."""
+    depth = 0
+    for token in tokens:
+        if token.type == "container_spoiler_open":
+            depth += 1
+            if depth == 1:
+                title = token.info.strip().removeprefix("spoiler")
+                yield Token("fence", "", 0, content=f"{title} {VEILED}".strip())
+        elif token.type == "container_spoiler_close":
+            depth -= 1
+        elif not depth:
+            yield token
 
 
 def _quoted(text: str, quotes: str) -> str:

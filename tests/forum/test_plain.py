@@ -25,7 +25,7 @@ def told(markdown: str) -> str:
         "  led by blanks",
         "It is 5 * 3, not 5*3: snake_case_name, a~b, 1) or so",
         "See https://example.org/a_b(c)?d=%20e&f#g or mail me@example.org",
-        "I <3 this; A & B; \\o/",
+        "I <3 this; A & B; \\o/; a || b, ::: so",
         "日本語\u3000です",
         "¯\\_(ツ)_/¯"[:1],
     ],
@@ -58,6 +58,8 @@ def test_plain(typed: str) -> None:
         "&amp;",
         "\\*",
         "hard  \nbreak",
+        "He ||dies||.",
+        "::: spoiler\nHe dies.\n:::",
     ],
 )
 def test_formatted(typed: str) -> None:
@@ -83,6 +85,10 @@ def test_formatted(typed: str) -> None:
         ("---", "---"),
         ("[a]: https://example.org", "[a]: https://example.org"),
         ("- \n\nAfter", "After"),
+        ("He ||*dies* at\nthe end||.", "He […]."),
+        ("`a || b || c` and a || b", "a || b || c and a || b"),
+        ("Before\n\n> ::: spoiler The end\n> He\n> - dies\n> :::\n\nAfter", "Before\n\n> The end […]\n\nAfter"),
+        ("::: spoiler\n```\nHe dies\n```", "[…]"),
     ],
 )
 def test_told(markdown: str, text: str) -> None:
@@ -94,6 +100,8 @@ def test_only_the_beginning_is_looked_at() -> None:
     """However long it is, and whatever follows."""
     assert told("*word* " * 14_000).startswith("word word")
     assert told("x" * 99_000) == "x" * 299 + MORE
+    assert told("[here](https://example.org/" + "x" * 1_900 + ")\n\n" + "after " * 100).endswith(MORE)
+    assert told("Short\n\n" + "\n" * 5_000 + "after") == "Short" + MORE
 
 
 @given(TEXT | MARKUP)
