@@ -30,7 +30,7 @@ TINY = {
     "start": 0,
     "backfill": 3,
 }
-MARKED = {name: pytest.mark.network for name in ("backfill", "sign_in", "writing")}
+MARKED = dict.fromkeys(("backfill", "sign_in", "writing"), pytest.mark.network)
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=MARKED.get(name, ())) for name in EXPECTED])
