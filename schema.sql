@@ -6,7 +6,7 @@
 --   3. the forum   what the forum's own repository holds: structure, roles, moderation
 --   4. members     what members' repositories hold: posts, memberships, reactions
 --   5. counts      topics and boards; kept by triggers, so they cannot drift from the rows they count
---   6. ours alone  what no repository holds: who is signed in, or about to be; the audit
+--   6. ours alone  what no repository holds: who is signed in, or about to be, or writing; the audit
 --
 -- Records refer to each other by AT-URI and are joined when read: a reply may come before its topic.
 -- Text that is compared or ordered as the protocol does it (DIDs, keys, revs, URIs) is COLLATE "C".
@@ -144,6 +144,24 @@ CREATE TABLE accounts (
 CREATE INDEX accounts_due ON accounts (refresh_at) WHERE refresh_at IS NOT NULL;
 -- Permalinks by handle.
 CREATE INDEX accounts_by_handle ON accounts (handle) WHERE handle IS NOT NULL;
+
+-- What accounts were called before, so that old permalinks still lead to them. Lost, only those by DID do.
+CREATE TABLE former_handles (
+    handle          text COLLATE "C" NOT NULL,
+    did             text COLLATE "C" NOT NULL,
+    PRIMARY KEY (handle, did)
+);
+-- To forget an account.
+CREATE INDEX former_handles_of ON former_handles (did);
+
+CREATE FUNCTION keep_former_handle() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO former_handles (handle, did) VALUES (old.handle, old.did) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER accounts_renamed AFTER UPDATE OF handle ON accounts
+    FOR EACH ROW WHEN (old.handle <> coalesce(new.handle, '')) EXECUTE FUNCTION keep_former_handle();
 
 
 -- 3. The forum's own records -------------------------------------------------------------------------------------------
@@ -354,6 +372,15 @@ RETURN deleted_at IS NULL AND NOT hidden AND status = 'active' AND NOT banned
 -- Authors of very much whose posts.shown does not yet follow from what was decided about them. The clock sees to it.
 CREATE TABLE unsettled (
     did             text COLLATE "C" PRIMARY KEY
+);
+
+-- Posts as HTML, made when a page first needs them and gone with the text they were made of. Whoever reads one asks for
+-- the post's present cid and the renderer's present version, so none is ever out of date.
+CREATE TABLE renderings (
+    uri             text COLLATE "C" PRIMARY KEY,
+    cid             text COLLATE "C" NOT NULL,
+    version         smallint NOT NULL,
+    html            text NOT NULL
 );
 
 CREATE TABLE memberships (

@@ -64,6 +64,8 @@ UPDATE posts p SET deleted_at = now(), title = NULL, text = '', markdown = NULL,
 """
 DROP_POSTS = "DELETE FROM posts WHERE uri = ANY ($1::text[]) AND (deleted_at IS NULL OR uri = ANY ($2::text[]))"
 
+DROP_RENDERINGS = "DELETE FROM renderings WHERE uri = ANY ($1::text[])"
+
 ROOTS_OF = "SELECT DISTINCT root_uri FROM posts WHERE uri = ANY ($1::text[]) AND root_uri IS NOT NULL"
 
 PUT_MEMBERSHIPS = """
@@ -308,6 +310,7 @@ async def _write_posts(tx: Connection, ops: Sequence[RecordOp]) -> Changes:
     put, drop = _split(ops)
     uris = [op.uri for op in ops]
     roots = {row["root_uri"] for row in await tx.fetch(ROOTS_OF, uris)}
+    await tx.execute(DROP_RENDERINGS, uris)  # of what is changed or deleted, nothing may stay
     if drop:
         await tx.execute(BURY_POSTS, [op.uri for op in drop if op.why is None])
         await tx.execute(DROP_POSTS, [op.uri for op in drop], [op.uri for op in drop if op.why is not None])

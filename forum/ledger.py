@@ -92,6 +92,7 @@ UPDATE repos r
 """
 
 ERASE = (
+    "DELETE FROM renderings r USING posts p WHERE p.uri = r.uri AND p.did = $1",
     "DELETE FROM posts WHERE did = $1",
     "DELETE FROM memberships WHERE did = $1",
     "DELETE FROM members WHERE did = $1",
@@ -99,6 +100,7 @@ ERASE = (
     "DELETE FROM ledger WHERE did = $1",
     "DELETE FROM floors WHERE did = $1",
     "DELETE FROM repos WHERE did = $1",
+    "DELETE FROM former_handles WHERE did = $1",
 )
 
 Key = tuple[str, str, str]

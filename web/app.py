@@ -27,6 +27,7 @@ from web.metrics import PoolFigures
 from web.moderation import add_moderation
 from web.modlog import add_mod_log
 from web.origin import add_origin_check
+from web.pages import add_pages
 from web.posts import add_posts
 from web.sessions import add_sessions
 from web.site import Site
@@ -92,6 +93,7 @@ def make_inner_app(
     add_members(app, database, site, account)
     add_moderation(app, database, site, account)
     add_mod_log(app, database, site)
+    add_pages(app, database, site)
     add_posts(app, desk_of(database, site, door))
     return app
 

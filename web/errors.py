@@ -1,11 +1,11 @@
-"""Errors become status codes and one sentence, here and nowhere else in the JSON API.
+"""Errors become status codes and one sentence, here and nowhere else; `web/pages/errors.py` makes pages of them.
 
 What a handler refuses it raises as an HTTPException with its own sentence. What nobody foresaw is logged with its trace
 and told without internals.
 """
 
 import structlog
-from quart import Quart, Response, request
+from quart import Quart, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from actors.agent import ReadOnly
@@ -48,6 +48,7 @@ async def unavailable(error: DatabaseAway) -> Response:
 
 
 async def read_only(error: ReadOnly) -> Response:
+    g.is_read_only = True  # for the page that browsers get
     return refusal(str(error), status=503)
 
 

@@ -14,7 +14,8 @@ BOARDS = """
 SELECT b.id, b.uri, b.name, b.description, b.slug, b.sort_order,
        c.id AS category_id, b.category_uri,
        coalesce(n.topic_count, 0) AS topic_count, coalesce(n.reply_count, 0) AS reply_count,
-       topic.id AS last_topic_id, topic.title AS last_title,
+       topic.id AS last_topic_id, topic.title AS last_title, topic.text AS last_topic_text,
+       topic.uri AS last_topic_uri, topic.did AS last_topic_did, topic.handle AS last_topic_handle,
        last.uri AS last_uri, last.created_at AS last_created_at, a.did AS author, a.shown_handle AS handle
   FROM boards b
   LEFT JOIN categories c ON c.uri = b.category_uri
@@ -23,7 +24,8 @@ SELECT b.id, b.uri, b.name, b.description, b.slug, b.sort_order,
        SELECT newest.*
          FROM (VALUES (true), (false)) AS half (pinned)
         CROSS JOIN LATERAL (
-              SELECT p.id, p.title, t.uri, t.last_reply_at, t.activity_at
+              SELECT p.id, p.did, p.title, left(p.text, 100) AS text, a.shown_handle AS handle,
+                     t.uri, t.last_reply_at, t.activity_at
                 FROM topics t
                 JOIN posts p ON p.uri = t.uri
                 LEFT JOIN accounts a ON a.did = p.did
@@ -66,6 +68,9 @@ class LastPost:
 
     uri: str
     topic_id: int
+    topic_uri: str
+    topic_author: Author
+    topic_text: str  # its beginning, for topics without a title
     title: str | None
     author: Author | None
     created_at: datetime
@@ -133,6 +138,9 @@ def _last_post(row: Row) -> LastPost | None:
     return LastPost(
         uri=row["last_uri"],
         topic_id=row["last_topic_id"],
+        topic_uri=row["last_topic_uri"],
+        topic_author=Author(did=row["last_topic_did"], handle=row["last_topic_handle"]),
+        topic_text=row["last_topic_text"],
         title=row["last_title"],
         author=author_of(row),
         created_at=row["last_created_at"],

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from forum.database import Connection
+from forum.database import Connection, Row
 
 # One row by its primary key; the sums run over the boards, which are few.
 FORUM = """
@@ -31,8 +31,10 @@ class Forum:
 async def forum_at(connection: Connection, uri: str) -> Forum | None:
     """The forum of that record; None before the record is here."""
     row = await connection.fetchrow(FORUM, uri)
-    if row is None:
-        return None
+    return None if row is None else forum_from(row)
+
+
+def forum_from(row: Row) -> Forum:
     return Forum(
         uri=row["uri"],
         name=row["name"],

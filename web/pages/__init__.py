@@ -1,0 +1,24 @@
+"""The forum in the browser: pages made on the server, which need no script, in the reader's language.
+
+A handler parses, asks `forum.reads`, and hands what it got to a template. Where things are is in `links.py`, what they
+are called in `web/words/`, how they look in `web/static/`.
+"""
+
+from quart import Quart
+
+from forum.database import Database
+from web.pages.assets import add_assets
+from web.pages.errors import add_error_pages
+from web.pages.feeds import add_feeds
+from web.pages.machines import add_machines
+from web.pages.reading import add_reading
+from web.site import Site
+
+
+def add_pages(app: Quart, database: Database, site: Site) -> None:
+    """Hang all of them into the app."""
+    add_assets(app)
+    add_reading(app, database, site)
+    add_feeds(app, database, site)
+    add_machines(app, database, site)
+    add_error_pages(app, database, site)

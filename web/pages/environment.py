@@ -1,0 +1,40 @@
+"""The templates, and the few functions they call: one Jinja environment, synchronous, for all requests."""
+
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from web.pages import links
+from web.pages.assets import asset_path
+
+FOLDER: Final = Path(__file__).parents[1] / "templates"
+
+
+@cache
+def environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals.update(
+        asset=asset_path,
+        anchor=links.anchor,
+        board_path=links.board_path,
+        excerpt=links.excerpt,
+        hue_of=links.hue_of,
+        identity_url=links.identity_url,
+        initial_of=links.initial_of,
+        name_of=links.name_of,
+        paged=links.paged,
+        profile_path=links.profile_path,
+        reply_path=links.reply_path,
+        title_of=links.title_of,
+        topic_path=links.topic_path,
+    )
+    return made

@@ -1,0 +1,95 @@
+"""What pages say, in the reader's language: messages from `web/words/`, dates and numbers as the language has them.
+
+A message that depends on a count has a form for each of the language's plurals. Values are set in with `{name}`, and
+escaped. A language is complete or it is not offered: a test compares them.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from babel import Locale, negotiate_locale
+from babel.dates import format_date, format_skeleton, format_time
+from babel.numbers import format_decimal
+from markupsafe import Markup, escape
+
+FOLDER: Final = Path(__file__).parents[1] / "words"
+DEFAULT: Final = "en"
+FORMATS: Final = {"en": "en_150"}  # English for the world: the day before the month, hours up to 24
+PLURALS: Final = frozenset({"zero", "one", "two", "few", "many", "other"})
+
+Message = str | Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One language."""
+
+    language: str
+    locale: Locale
+    messages: Mapping[str, Message]
+
+    @property
+    def direction(self) -> str:
+        return "rtl" if self.locale.text_direction == "rtl" else "ltr"
+
+    def __call__(self, name: str, /, **values: object) -> Markup:
+        """The message of that name; `count` decides its plural."""
+        message = self.messages[name]
+        if not isinstance(message, str):
+            count = values["count"]
+            assert isinstance(count, int), name
+            message = message.get(self.locale.plural_form(count), message["other"])
+        shown = {key: self.number(value) if isinstance(value, int) else value for key, value in values.items()}
+        return Markup(escape(message)).format(**shown)  # noqa: S704 - escaped, and `format` of Markup escapes values
+
+    def number(self, value: int) -> str:
+        return str(format_decimal(value, locale=self.locale))
+
+    def day(self, at: datetime) -> Markup:
+        """A date."""
+        return _time(at, format_date(at.astimezone(UTC), "medium", locale=self.locale))
+
+    def moment(self, at: datetime) -> Markup:
+        """A date with its time of day."""
+        at = at.astimezone(UTC)
+        day, time = format_date(at, "medium", locale=self.locale), format_time(at, "short", locale=self.locale)
+        return _time(at, f"{day}, {time}")
+
+    def month(self, at: datetime) -> Markup:
+        return _time(at, format_skeleton("yMMMM", at.astimezone(UTC), locale=self.locale))
+
+
+def _time(at: datetime, shown: str) -> Markup:
+    machine = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return Markup('<time datetime="{}">{}</time>').format(machine, shown)
+
+
+@cache
+def languages() -> Mapping[str, Words]:
+    """Every language there is, by its code."""
+    return {file.stem: read_words(file) for file in sorted(FOLDER.glob("*.toml"))}
+
+
+def words_for(preferred: list[str]) -> Words:
+    """The first of these languages that there is, English if there is none."""
+    chosen = negotiate_locale([code.replace("-", "_") for code in preferred], list(languages()))
+    return languages()[chosen or DEFAULT]
+
+
+def read_words(file: Path) -> Words:
+    with file.open("rb") as opened:
+        locale = Locale.parse(FORMATS.get(file.stem, file.stem))
+        return Words(file.stem.replace("_", "-"), locale, dict(_messages(tomllib.load(opened), "")))
+
+
+def _messages(table: Mapping[str, Any], above: str) -> Iterator[tuple[str, Message]]:  # Any: TOML
+    for key, value in table.items():
+        if isinstance(value, str) or value.keys() <= PLURALS:
+            yield f"{above}{key}", value
+        else:
+            yield from _messages(value, f"{above}{key}.")
