@@ -1,5 +1,6 @@
 # Everything a newcomer or a machine starts. Each target does its own set-up on a machine that has Python 3.11 or newer,
 # Node with npm (for the test network and the Bruno client) and a C compiler; PostgreSQL comes with the Python packages.
+# The tests want Chromium too, which is installed for root on Debian.
 #
 #   make demo    a whole forum on this machine: network, database, daemon, members who write; Ctrl-C ends it
 #   make test    all tests
@@ -14,16 +15,17 @@ UV = .venv-tools/bin/uv
 BIN = .venv/bin
 NETWORK = tests/network
 COLLECTION = bruno
+BROWSER = tests/browser
 PYTEST_ARGS ?= -n 2
 KILLS ?= 50
 BACKFILL_KILLS ?= 30
 
-.PHONY: demo test check lint format soak bench setup network api-client clean
+.PHONY: demo test check lint format soak bench setup network api-client browser chromium clean
 
 demo: setup network
 	@$(BIN)/python -m demo
 
-test: setup network api-client
+test: setup network api-client browser
 	@$(BIN)/pytest $(PYTEST_ARGS)
 
 check: lint test
@@ -32,7 +34,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/mypy --explicit-package-bases demo bench tests/e2e tests/support/truth.py
+	$(BIN)/mypy --explicit-package-bases demo bench tests/browser tests/e2e tests/support/truth.py
 	$(BIN)/lint-imports
 
 format: setup
@@ -49,6 +51,7 @@ bench: setup
 setup: .venv/.synced
 network: $(NETWORK)/node_modules/.installed
 api-client: $(COLLECTION)/node_modules/.installed
+browser: chromium $(BROWSER)/node_modules/.installed
 
 .venv/.synced: uv.lock pyproject.toml | $(UV)
 	$(UV) sync --frozen --quiet --python $(PYTHON)
@@ -74,5 +77,20 @@ $(COLLECTION)/node_modules/.installed: $(COLLECTION)/package-lock.json
 	cd $(COLLECTION) && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
+# What looks for barriers in pages.
+$(BROWSER)/node_modules/.installed: $(BROWSER)/package-lock.json
+	@command -v npm >/dev/null || { echo "Node with npm is needed for axe-core."; exit 1; }
+	cd $(BROWSER) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# Debian's own, and a font to read by.
+chromium:
+	@command -v chromium >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { \
+			echo "Chromium is needed for the tests; on Debian: apt-get install chromium fonts-dejavu-core"; exit 1; }; \
+		echo "Installing Chromium"; export DEBIAN_FRONTEND=noninteractive; \
+		apt-get update -qq && \
+		apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core >/dev/null; }
+
 clean:
-	rm -rf .venv .venv-tools $(NETWORK)/node_modules $(COLLECTION)/node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-tools $(NETWORK)/node_modules $(COLLECTION)/node_modules $(BROWSER)/node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: a throw-away PostgreSQL per worker, and a fresh database per test.
+"""Fixtures shared by all tests: per worker a throw-away PostgreSQL and a real network, per test a fresh database.
 
 The server is the daemon's own embedded one, without the safety of fsync. A database is a copy of a template that
 has the schema, which takes some 30 ms. Inside Hypothesis tests use `fresh_database` itself: a fixture would be
@@ -20,6 +20,7 @@ from actors.health import Pulse
 from daemon.pool import DEFAULT_LIMITS, Limits, Pool, open_pool
 from daemon.postgres import SERVER_SETTINGS, prepared, spawn, stop, wait_ready
 from daemon.schema import apply_schema
+from demo.network import Network, running_network
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("untimed", deadline=None)
@@ -42,6 +43,13 @@ def postgres_dsn() -> Iterator[str]:
                 yield server.dsn
             finally:
                 trio.run(stop, process)
+
+
+@pytest.fixture(scope="session")
+def network() -> Iterator[Network]:
+    """A PLC directory and a PDS."""
+    with running_network() as network:
+        yield network
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""One real network for all tests of a worker, and in it fresh accounts for each."""
+"""Fresh accounts on the real network for each test, and a forum among them."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -8,17 +8,10 @@ import pytest
 
 from actors.health import Pulse
 from daemon.pool import open_pool
-from demo.network import Network, running_network
+from demo.network import Network
 from demo.xrpc import Pds, client_of
 from tests.conftest import fresh_dsn
 from tests.e2e.scene import Scene, found
-
-
-@pytest.fixture(scope="session")
-def network() -> Iterator[Network]:
-    """A PLC directory and a PDS."""
-    with running_network() as network:
-        yield network
 
 
 @pytest.fixture

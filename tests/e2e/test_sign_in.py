@@ -189,14 +189,14 @@ async def test_in_public(scene: Scene) -> None:
     rotated = {"SESSION_SECRET": OTHER, "SESSION_SECRET_PREVIOUS": SECRET}
     async with (
         public_forum(scene, origin, **rotated) as daemon,
-        open_browser(daemon.url, origin=origin, cookies=browser.http.cookies) as back,
+        open_browser(daemon.url, origin=origin, cookies=browser.http.cookies) as returning,
         open_browser(daemon.url, origin=origin) as another,
     ):
         assert await daemon.get("/oauth/jwks.json") == keys
-        assert await back.who() == (ann.did, ann.handle)
+        assert await returning.who() == (ann.did, ann.handle)
         assert (await another.sign_in(bob)).status_code == 303
-        assert (await back.http.post("/api/auth/logout")).status_code == 200
-        assert await back.who() is None
+        assert (await returning.http.post("/api/auth/logout")).status_code == 200
+        assert await returning.who() is None
 
     async with (
         public_forum(scene, origin, SESSION_SECRET="a third one, which nothing was sealed with") as daemon,

@@ -1,0 +1,29 @@
+"""The forum on a port of this machine, in the test's own loop: the app itself, over a database the test has filled."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import trio
+
+from actors.health import Board, Pulse
+from actors.server import listen, port_of, run_server
+from forum.database import Database
+from tests.web.forum_rows import FORUM_DID
+from web.app import make_app
+from web.site import Site
+
+GRACE_SECONDS = 1  # for connections that a browser keeps open
+
+
+@asynccontextmanager
+async def serving(database: Database) -> AsyncIterator[str]:
+    """Its address."""
+    stop = trio.Event()
+    async with await listen(0) as listener, trio.open_nursery() as nursery:
+        url = f"http://127.0.0.1:{port_of(listener)}"
+        app = make_app(database, Board(), Site(forum_did=FORUM_DID, public_origin=url), stop=stop)
+        pulse = Pulse("server")
+        await nursery.start(partial(run_server, app, listener, stop=stop, pulse=pulse, grace_seconds=GRACE_SECONDS))
+        yield url
+        stop.set()
