@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 import msgspec
 from quart import Response
 
+# Where all is JSON, errors too, whoever asks.
+FOR_MACHINES = ("/api/", "/oauth/", "/.well-known/", "/healthz", "/readyz", "/metrics")
+
 JSON = Mapping[str, "JSON"] | Sequence["JSON"] | str | int | float | bool | None
 
 

@@ -10,9 +10,9 @@ import trio
 from actors.agent import account_of
 from actors.health import Board
 from tests.web.forum_rows import SITE, AwayDatabase
+from web.answers import FOR_MACHINES
 from web.app import make_inner_app
 from web.door import CLOSED
-from web.pages.errors import FOR_MACHINES
 
 COLLECTION = Path(__file__).parents[2] / "bruno"
 FOLDERS = sorted(COLLECTION.glob("*/folder.bru"))

@@ -12,11 +12,13 @@ from web.pages.errors import add_error_pages
 from web.pages.feeds import add_feeds
 from web.pages.machines import add_machines
 from web.pages.reading import add_reading
+from web.pages.who import add_form_check
 from web.site import Site
 
 
 def add_pages(app: Quart, database: Database, site: Site) -> None:
     """Hang all of them into the app."""
+    add_form_check(app)
     add_assets(app)
     add_reading(app, database, site)
     add_feeds(app, database, site)

@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from web.pages import links
 from web.pages.assets import asset_path
+from web.pages.who import csrf_field
 
 FOLDER: Final = Path(__file__).parents[1] / "templates"
 
@@ -26,6 +27,7 @@ def environment() -> Environment:
         asset=asset_path,
         anchor=links.anchor,
         board_path=links.board_path,
+        csrf_field=csrf_field,
         excerpt=links.excerpt,
         hue_of=links.hue_of,
         identity_url=links.identity_url,

@@ -11,10 +11,11 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from forum.database import Database, DatabaseAway
 from forum.reads.latest import names
+from web.answers import FOR_MACHINES
 from web.pages.showing import show
+from web.pages.who import Viewer, asked_viewer
 from web.site import Site
 
-FOR_MACHINES = ("/api/", "/oauth/", "/.well-known/", "/healthz", "/readyz", "/metrics")
 TOLD = frozenset({400, 401, 403, 404, 405, 409, 413, 429, 500, 503})  # of which there are words
 KEPT = ("Allow", "Retry-After")
 
@@ -28,7 +29,8 @@ async def dressed(database: Database, site: Site, response: Response) -> Respons
     if response.status_code < 400 or response.mimetype != "application/json" or not wants_page():
         return response
     sentence = msgspec.json.decode(await response.get_data(), type=dict[str, str])["error"]
-    page = error_page(site, response.status_code, sentence, forum=await forum_name(database, site, response))
+    forum, viewer = await known_yet(database, site, response)
+    page = error_page(site, response.status_code, sentence, forum=forum, viewer=viewer)
     for name in KEPT:
         if name in response.headers:
             page.headers[name] = response.headers[name]
@@ -41,10 +43,10 @@ def wants_page() -> bool:
     return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
 
 
-def error_page(site: Site, status: int, sentence: str, *, forum: str | None) -> Response:
+def error_page(site: Site, status: int, sentence: str, *, forum: str | None, viewer: Viewer | None) -> Response:
     """The words for that status; where there are none, for what is like it. The sentence if it says more than these."""
     page = show(
-        site, "error.html", forum=forum, path=None, status=status,
+        site, "error.html", viewer=viewer, forum=forum, path=None, status=status,
         code=status,
         key=key_for(status), sentence=None if sentence == f"{HTTP_STATUS_CODES.get(status)}." else sentence,
         may_retry=request.method == "GET",
@@ -59,12 +61,12 @@ def key_for(status: int) -> str:
     return str(status if status in TOLD else 400 if status < 500 else 500)
 
 
-async def forum_name(database: Database, site: Site, response: Response) -> str | None:
-    """What the forum is called, unless asking would only make the visitor wait."""
+async def known_yet(database: Database, site: Site, response: Response) -> tuple[str | None, Viewer | None]:
+    """What the forum is called and who looks, unless asking would only make the visitor wait."""
     if response.status_code >= 500:
-        return None
+        return None, None
     try:
         async with database.connection() as connection:
-            return (await names(connection, site.forum_uri)).forum
+            return (await names(connection, site.forum_uri)).forum, await asked_viewer(connection, site)
     except DatabaseAway:
-        return None
+        return None, None

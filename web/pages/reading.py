@@ -19,6 +19,7 @@ from web.pages import links
 from web.pages.bodies import html_of
 from web.pages.paging import asked_page, pager
 from web.pages.showing import go, show
+from web.pages.who import asked_viewer
 from web.params import asked_sort, cursor_for, place_from
 from web.site import Site
 
@@ -47,20 +48,23 @@ def add_reading(app: Quart, database: Database, site: Site) -> None:
 
 async def show_home(database: Database, site: Site) -> Page:
     async with database.connection() as connection:
-        home = await home_page(connection, site.forum_uri)
-    return show(site, "home.html", forum=home.forum.name if home.forum else None, path="/", home=home)
+        viewer, home = await asked_viewer(connection, site), await home_page(connection, site.forum_uri)
+    return show(site, "home.html", viewer=viewer, forum=home.forum.name if home.forum else None, path="/", home=home)
 
 
 async def show_about(database: Database, site: Site) -> Page:
     async with database.connection() as connection:
-        about = await forum_at(connection, site.forum_uri)
-    itself = Author(did=site.forum_did, handle=None)
-    return show(site, "about.html", forum=about.name if about else None, path="/about", about=about, itself=itself)
+        viewer, about = await asked_viewer(connection, site), await forum_at(connection, site.forum_uri)
+    return show(
+        site, "about.html", viewer=viewer, forum=about.name if about else None, path="/about",
+        about=about, itself=Author(did=site.forum_did, handle=None),
+    )  # fmt: skip
 
 
 async def show_board(database: Database, site: Site, rkey: str, slug: str | None = None) -> Page:
     number, sort, uri = asked_page(), asked_sort(), board_uri(site, rkey)
     async with database.connection() as connection:
+        viewer = await asked_viewer(connection, site)
         board = await board_page(connection, uri, forum_uri=site.forum_uri, sort=sort, number=number, size=links.TOPICS)
     if board is None:
         raise NotFound(NO_BOARD)
@@ -72,7 +76,7 @@ async def show_board(database: Database, site: Site, rkey: str, slug: str | None
     # The other order is the same topics again, so there is one address for both.
     canonical = links.paged(path, number) if sort == "activity" else path
     return show(
-        site, "board.html", forum=board.forum, path=canonical,
+        site, "board.html", viewer=viewer, forum=board.forum, path=canonical,
         board=board, at=path, feed=links.feed_path(uri), pager=pages, path_of=path_of, sort=sort,
     )  # fmt: skip
 
@@ -80,6 +84,7 @@ async def show_board(database: Database, site: Site, rkey: str, slug: str | None
 async def show_topic(database: Database, site: Site, name: str, rkey: str) -> Page:
     number, (name, rkey) = asked_page(), topic_names(name, rkey)
     async with database.connection() as connection:
+        viewer = await asked_viewer(connection, site)
         found = await thread(connection, name, rkey, forum_uri=site.forum_uri, number=number, size=links.POSTS)
     if found is None:
         raise NotFound(NO_TOPIC)
@@ -89,7 +94,7 @@ async def show_topic(database: Database, site: Site, name: str, rkey: str) -> Pa
         return go(links.paged(path, number))
     posts = (found.opening, *found.replies) if number == 1 else found.replies
     return show(
-        site, "topic.html", forum=found.forum, path=links.paged(path, number),
+        site, "topic.html", viewer=viewer, forum=found.forum, path=links.paged(path, number),
         topic=found, posts=posts, at=path, pager=pages, path_of=partial(links.paged, path),
         html=await html_of(database, [post.body for post in posts if post.number]),
     )  # fmt: skip
@@ -121,6 +126,7 @@ async def show_profile(database: Database, site: Site, name: str) -> Page:
     name = identifier(name, NO_MEMBER)
     after = place_from(request.args["before"]) if "before" in request.args else None
     async with database.connection() as connection:
+        viewer = await asked_viewer(connection, site)
         member = await profile(connection, name, forum_uri=site.forum_uri, limit=links.TOPICS, after=after)
     if member is None:
         raise NotFound(NO_MEMBER)
@@ -129,7 +135,7 @@ async def show_profile(database: Database, site: Site, name: str) -> Page:
         return go(path)
     older = None if member.next is None else f"{path}?before={cursor_for(member.next)}"
     return show(
-        site, "profile.html", forum=member.forum, path=path,
+        site, "profile.html", viewer=viewer, forum=member.forum, path=path,
         member=member, at=path, is_first=after is None, older=older,
         is_the_forum=member.author.did == site.forum_did,
     )  # fmt: skip

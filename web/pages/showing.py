@@ -4,6 +4,7 @@ from quart import Response, redirect, request
 from werkzeug.wrappers import Response as Redirection
 
 from web.pages.environment import environment
+from web.pages.who import Viewer
 from web.pages.words import Words, words_for
 from web.site import Site
 
@@ -22,7 +23,14 @@ ONE_YEAR = "max-age=31536000"
 
 
 def show(
-    site: Site, template: str, *, forum: str | None, path: str | None, status: int = 200, **values: object
+    site: Site,
+    template: str,
+    *,
+    viewer: Viewer | None,
+    forum: str | None,
+    path: str | None,
+    status: int = 200,
+    **values: object,
 ) -> Response:
     """The page at `path`, which is its one true address; None: it has none of its own."""
     words = asked_words()
@@ -31,6 +39,7 @@ def show(
         .get_template(template)
         .render(
             words=words,
+            viewer=viewer,
             forum=forum or words("forum.unnamed"),
             here=request.full_path.rstrip("?"),
             canonical=None if path is None else origin_of(site) + path,
@@ -39,6 +48,8 @@ def show(
     )
     response = Response(body, status=status, content_type="text/html; charset=utf-8")
     response.headers.update(HEADERS)
+    if viewer is not None:
+        response.headers["Cache-Control"] = "private, no-cache"
     if site.is_https:
         response.headers["Strict-Transport-Security"] = ONE_YEAR
     return response

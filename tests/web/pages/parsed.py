@@ -9,7 +9,7 @@ INERT = """
     a article blockquote body br code dd del details div dl dt em footer h1 h2 h3 h4 h5 h6 head header hr html img li
     link main meta nav ol p path pre q s section span strong summary svg table tbody td th thead time title tr ul
 """.split()  # noqa: SIM905 - a list of fifty words would be a page of them
-BARE = frozenset({"br", "hr", "img", "link", "meta", "path"})
+BARE = frozenset({"br", "hr", "img", "input", "link", "meta", "path"})
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Parsed:
 def is_harmless(address: str) -> bool:
     """A page of ours, or one elsewhere that is told by its scheme."""
     own = address.startswith("/") and not address.startswith(("//", "/\\"))
-    return own or address.startswith(("https://", "http://", "mailto:"))
+    return own or address.startswith(("#", "https://", "http://", "mailto:"))
 
 
 class _Reader(HTMLParser):

@@ -1,0 +1,80 @@
+"""Who looks at a page; and whether a form that is sent here was made by us for the same session.
+
+A page for nobody in particular is alike for everybody, so that it can be kept: the database is asked only where a
+session's cookie came. A form carries a word made of that cookie, which another site, even one beside us that could
+plant its own form, does not know. With `web/origin.py` that is the second lock on the same door.
+"""
+
+import hmac
+from dataclasses import dataclass
+
+from markupsafe import Markup
+from quart import Quart, request
+from werkzeug.exceptions import Forbidden
+
+from forum.database import Connection
+from forum.permissions import Rights, may, rights_of
+from forum.reads.accounts import Author, handle_of
+from forum.sessions import did_of
+from web.answers import FOR_MACHINES
+from web.origin import SAFE_METHODS
+from web.signed_in import COOKIE
+from web.site import Site
+
+FIELD = "csrf"
+STALE = "This form was opened before you signed in; please send it again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Viewer:
+    """Somebody who is signed in, and what they may do here."""
+
+    author: Author
+    rights: Rights
+
+    @property
+    def did(self) -> str:
+        return self.author.did
+
+    def may(self, *permissions: str) -> bool:
+        """Any of them."""
+        return any(may(self.rights, permission) for permission in permissions)
+
+
+class StaleForm(Forbidden):
+    """A form of another session, or not of our making."""
+
+
+async def asked_viewer(connection: Connection, site: Site) -> Viewer | None:
+    """Who asks for this page; None: somebody."""
+    token = request.cookies.get(COOKIE)
+    did = await did_of(connection, token) if token else None
+    if did is None:
+        return None
+    author = Author(did=did, handle=await handle_of(connection, did))
+    return Viewer(author=author, rights=await rights_of(connection, did, forum_did=site.forum_did))
+
+
+def csrf_field() -> Markup:
+    """What each form that changes something holds; nothing for who has no session, for there is nothing to guard."""
+    token = request.cookies.get(COOKIE)
+    return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, word_for(token)) if token else Markup()
+
+
+def add_form_check(app: Quart) -> None:
+    """Have the app refuse forms without it, before its handlers; what machines send is JSON, and has no such field."""
+    app.before_request(refuse_stale_forms)
+
+
+async def refuse_stale_forms() -> None:
+    token = request.cookies.get(COOKIE)
+    if request.method in SAFE_METHODS or request.path.startswith(FOR_MACHINES) or not token:
+        return
+    sent = (await request.form).get(FIELD, "")
+    if not hmac.compare_digest(sent.encode(errors="replace"), word_for(token).encode()):
+        raise StaleForm(STALE)
+
+
+def word_for(token: str) -> str:
+    """Of this session's cookie, from which nobody learns it."""
+    return hmac.digest(token.encode(errors="replace"), b"form", "sha256").hex()
