@@ -12,7 +12,7 @@ from forum.moderation import Post
 from forum.own_writes import OwnWrite
 from forum.protocol.events import RecordOp
 from forum.records import check_record
-from forum.records.names import BOARD, CATEGORY, FORUM, GRANT, MOD_ACTION, ROLE
+from forum.records.names import BOARD, CATEGORY, FORUM, GRANT, MOD_ACTION, ROLE, THEME, THEME_POLICY
 from forum.records.syntax import tid_of
 
 Fields = Mapping[str, Any]  # Any: JSON
@@ -55,6 +55,28 @@ def mod_action_record(action: str, subject: str | Post, *, reason: str, by: str,
         "expiresAt": None if until is None else until.isoformat().replace("+00:00", "Z"),
     }
     return checked(MOD_ACTION, fields)
+
+
+def theme_record(fields: Fields) -> Fields:
+    """A new one, or one with all its fields."""
+    return checked(THEME, {"createdAt": now(), **fields})
+
+
+def theme_policy_record(fields: Fields) -> Fields:
+    """With all its fields, as of now."""
+    typed = {name: _typed_refs(value) for name, value in fields.items()}
+    return checked(THEME_POLICY, {**typed, "updatedAt": now()}, rkey="self")
+
+
+def _typed_refs(value: object) -> object:
+    """A reference to a theme, or a list of them, as a record has it; what is neither, as it is."""
+    match value:
+        case list():
+            return [_typed_refs(each) for each in value]
+        case {"uri": uri, **more}:
+            pin = {} if more.get("cid") is None else {"cid": more["cid"]}
+            return {"$type": f"{THEME_POLICY}#themeRef", "uri": uri, **pin}
+    return value
 
 
 def ref_of(op: RecordOp | OwnWrite | Post) -> Fields:

@@ -32,6 +32,7 @@ from web.posts import add_posts
 from web.sessions import add_sessions
 from web.site import Site
 from web.structure import add_structure
+from web.themes import add_themes
 from web.writing import desk_of
 
 LONGEST_BODY = 256 * 1024  # a record may not be longer either
@@ -91,10 +92,11 @@ def make_inner_app(
     add_admin(app, database, site, stop)
     add_structure(app, database, site, account)
     add_members(app, database, site, account)
+    add_themes(app, database, site, account)
     add_moderation(app, database, site, account)
     add_mod_log(app, database, site)
-    add_pages(app, database, site)
     add_posts(app, desk_of(database, site, door))
+    add_pages(app, database, site)
     return app
 
 
