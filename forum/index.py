@@ -310,7 +310,6 @@ async def _write_posts(tx: Connection, ops: Sequence[RecordOp]) -> Changes:
     put, drop = _split(ops)
     uris = [op.uri for op in ops]
     roots = {row["root_uri"] for row in await tx.fetch(ROOTS_OF, uris)}
-    await tx.execute(DROP_RENDERINGS, uris)  # of what is changed or deleted, nothing may stay
     if drop:
         await tx.execute(BURY_POSTS, [op.uri for op in drop if op.why is None])
         await tx.execute(DROP_POSTS, [op.uri for op in drop], [op.uri for op in drop if op.why is not None])
@@ -318,6 +317,8 @@ async def _write_posts(tx: Connection, ops: Sequence[RecordOp]) -> Changes:
         rows = [_post_row(op, record) for op, record in put]
         roots.update(row[5] or row[0] for row in rows)
         await tx.execute(PUT_POSTS, *_columns(rows))
+    # Last: who keeps a rendering holds its post, so by now it is either here to be found or will not be made.
+    await tx.execute(DROP_RENDERINGS, uris)
     return await visibility.pages_of(tx, roots | {op.uri for op in drop})
 
 

@@ -92,8 +92,8 @@ UPDATE repos r
 """
 
 ERASE = (
-    "DELETE FROM renderings r USING posts p WHERE p.uri = r.uri AND p.did = $1",
     "DELETE FROM posts WHERE did = $1",
+    "DELETE FROM renderings WHERE uri > 'at://' || $1 || '/' AND uri < 'at://' || $1 || '0'",  # 0 follows the slash
     "DELETE FROM memberships WHERE did = $1",
     "DELETE FROM members WHERE did = $1",
     "DELETE FROM reactions WHERE did = $1",

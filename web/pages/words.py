@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from babel import Locale, negotiate_locale
+from babel import Locale
 from babel.dates import format_date, format_skeleton, format_time
 from babel.numbers import format_decimal
 from markupsafe import Markup, escape
@@ -76,9 +76,9 @@ def languages() -> Mapping[str, Words]:
 
 
 def words_for(preferred: list[str]) -> Words:
-    """The first of these languages that there is, English if there is none."""
-    chosen = negotiate_locale([code.replace("-", "_") for code in preferred], list(languages()))
-    return languages()[chosen or DEFAULT]
+    """The first of these languages that there is, wherever it is spoken; English if there is none."""
+    asked = (code.partition("-")[0].lower() for code in preferred)
+    return languages()[next((code for code in asked if code in languages()), DEFAULT)]
 
 
 def read_words(file: Path) -> Words:
