@@ -7,6 +7,8 @@ from forum.database import Connection, Row
 from forum.reads.accounts import Author
 from forum.reads.bodies import BODY, RENDERING, Body, body_of
 
+MOST = 25  # topics of a feed
+
 # Per board the first entries of topics_by_age read backwards, of which the newest of all are kept; boards are few.
 _NEWEST_TOPICS = """
 SELECT {body}, p.title, p.created_at, p.edited_at, p.did, a.shown_handle AS handle, b.name AS board
@@ -16,15 +18,15 @@ SELECT {body}, p.title, p.created_at, p.edited_at, p.did, a.shown_handle AS hand
          FROM topics t
         WHERE t.board_uri = b.uri AND t.shown
         ORDER BY t.sorted_at DESC, t.uri DESC
-        LIMIT $2) AS newest
+        LIMIT {most}) AS newest
   JOIN posts p ON p.uri = newest.uri
   LEFT JOIN accounts a ON a.did = p.did
   {rendering}
  WHERE ($1::text IS NULL OR b.uri = $1) AND (a.did IS NULL OR a.status = 'active' AND NOT a.banned)
  ORDER BY newest.sorted_at DESC, newest.uri DESC
- LIMIT $2
+ LIMIT {most}
 """
-NEWEST_TOPICS = _NEWEST_TOPICS.format(body=BODY, rendering=RENDERING)
+NEWEST_TOPICS = _NEWEST_TOPICS.format(body=BODY, rendering=RENDERING, most=MOST)
 MAP = """
 SELECT newest.uri, newest.activity_at, p.did, a.shown_handle AS handle
   FROM boards b
@@ -86,9 +88,9 @@ class MappedBoard:
     slug: str | None
 
 
-async def newest_topics(connection: Connection, board_uri: str | None, *, limit: int) -> tuple[Newest, ...]:
-    """Of a board, or of all of them."""
-    return tuple(map(_newest, await connection.fetch(NEWEST_TOPICS, board_uri, limit)))
+async def newest_topics(connection: Connection, board_uri: str | None = None) -> tuple[Newest, ...]:
+    """The newest few of a board, or of all of them."""
+    return tuple(map(_newest, await connection.fetch(NEWEST_TOPICS, board_uri)))
 
 
 async def names(connection: Connection, forum_uri: str, board_uri: str | None = None) -> Names:

@@ -44,13 +44,16 @@ TOPIC = _TOPIC.format(named=NAMED, collection=POST, rendering=RENDERING, columns
 
 # The page's replies in the index alone, one before them included, where there is one: between two shown replies lie
 # the tombstones, 250 of them at most. A tombstone is there if, but for being deleted, it would be shown.
+# The second limit changes nothing but what the planner expects: a tenth of the topic where it does not know the first.
 _REPLIES = """
 WITH walked AS MATERIALIZED (
-     SELECT r.uri, r.sorted_at
-       FROM posts r
-      WHERE r.root_uri = $1 AND r.shown
-      ORDER BY r.sorted_at {direction}, r.uri {direction}
-     OFFSET $2 LIMIT $3
+     SELECT uri, sorted_at
+       FROM (SELECT r.uri, r.sorted_at
+               FROM posts r
+              WHERE r.root_uri = $1 AND r.shown
+              ORDER BY r.sorted_at {direction}, r.uri {direction}
+             OFFSET $2 LIMIT $3) AS part
+      LIMIT 30
 ), low AS (
      SELECT '-infinity'::timestamptz AS sorted_at, '' AS uri WHERE $4
       UNION ALL (SELECT sorted_at, uri FROM walked WHERE NOT $4 ORDER BY sorted_at, uri LIMIT 1)

@@ -17,7 +17,7 @@ from web.pages.reading import NO_BOARD, NO_TOPIC, board_uri, topic_names
 from web.pages.showing import asked_words, origin_of
 from web.site import Site
 
-ENTRIES = 25
+REPLIES = 25
 FIVE_MINUTES = "public, max-age=300"  # readers come by themselves, and often
 
 
@@ -34,7 +34,7 @@ def add_feeds(app: Quart, database: Database, site: Site) -> None:
 async def feed_forum(database: Database, site: Site) -> Response:
     async with database.connection() as connection:
         called = await names(connection, site.forum_uri)
-        topics = await newest_topics(connection, None, limit=ENTRIES)
+        topics = await newest_topics(connection)
     words = asked_words()
     feed = new_feed(site, called.forum or words("forum.unnamed"), path="/", at="/feed.atom", about=called.description)
     return await topic_feed(database, site, feed, topics)
@@ -44,7 +44,7 @@ async def feed_board(database: Database, site: Site, rkey: str) -> Response:
     uri = board_uri(site, rkey)
     async with database.connection() as connection:
         called = await names(connection, site.forum_uri, uri)
-        topics = await newest_topics(connection, uri, limit=ENTRIES)
+        topics = await newest_topics(connection, uri)
     if called.board is None:
         raise NotFound(NO_BOARD)
     title = asked_words()("feed.topics_in", board=called.board)
@@ -56,7 +56,7 @@ async def feed_board(database: Database, site: Site, rkey: str) -> Response:
 async def feed_topic(database: Database, site: Site, name: str, rkey: str) -> Response:
     name, rkey = topic_names(name, rkey)
     async with database.connection() as connection:
-        found = await thread(connection, name, rkey, forum_uri=site.forum_uri, number=None, size=ENTRIES)
+        found = await thread(connection, name, rkey, forum_uri=site.forum_uri, number=None, size=REPLIES)
     if found is None:
         raise NotFound(NO_TOPIC)
     words, path = asked_words(), links.topic_path(found.opening.author, found.opening.uri)
