@@ -39,6 +39,7 @@ ANOTHER = "This is the answer to another sign-in; please begin again."
 class SignIn:
     """One that is under way: its owner is being asked at `url`. Without `did` whoever signs in there is welcome."""
 
+    account: str  # as it was asked for
     state: str = field(repr=False)
     url: str = field(repr=False)
     did: str | None
@@ -111,6 +112,7 @@ class OAuth:
         except BadInput as bad:
             raise senseless(issuer, bad) from bad
         return SignIn(
+            account=account,
             state=state,
             url=with_query(server.authorization_endpoint, client_id=client.client_id, request_uri=kept),
             did=home.did,

@@ -39,6 +39,7 @@ GRANT_OF = "SELECT grant_sealed FROM sessions WHERE token_hash = $1 AND expires_
 LOCK_GRANT = f"{GRANT_OF} FOR UPDATE"
 KEEP_GRANT = "UPDATE sessions SET grant_sealed = $2 WHERE token_hash = $1"
 END = "DELETE FROM sessions WHERE token_hash = $1 RETURNING token_hash, grant_sealed"
+END_OTHERS = "DELETE FROM sessions WHERE did = $1 AND token_hash <> $2 RETURNING token_hash, grant_sealed"
 END_BY_ID = "DELETE FROM sessions WHERE did = $1 AND id = $2 RETURNING token_hash, grant_sealed"
 
 
@@ -116,6 +117,11 @@ async def end_by_id(tx: Connection, did: str, session_id: int) -> Ended | None:
     return _ended(await tx.fetchrow(END_BY_ID, did, session_id))
 
 
+async def end_others(tx: Connection, did: str, token: str) -> tuple[Ended, ...]:
+    """End all of this account's sessions but that of the cookie."""
+    return tuple(map(_read_ended, await tx.fetch(END_OTHERS, did, hashed(token))))
+
+
 def new_token() -> str:
     """A word that nobody guesses, as cookies hold it."""
     return secrets.token_urlsafe(TOKEN_BYTES)
@@ -137,4 +143,8 @@ def _session(row: Row) -> Session:
 
 
 def _ended(row: Row | None) -> Ended | None:
-    return None if row is None else Ended(token_hash=row["token_hash"], grant_sealed=row["grant_sealed"])
+    return None if row is None else _read_ended(row)
+
+
+def _read_ended(row: Row) -> Ended:
+    return Ended(token_hash=row["token_hash"], grant_sealed=row["grant_sealed"])

@@ -28,6 +28,7 @@ from web.moderation import add_moderation
 from web.modlog import add_mod_log
 from web.origin import add_origin_check
 from web.pages import add_pages
+from web.pages.account import add_account
 from web.posts import add_posts
 from web.sessions import add_sessions
 from web.site import Site
@@ -96,6 +97,7 @@ def make_inner_app(
     add_moderation(app, database, site, account)
     add_mod_log(app, database, site)
     add_posts(app, desk_of(database, site, door))
+    add_account(app, database, site, door)
     add_pages(app, database, site)
     return app
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import structlog
 import trio
-from quart import Quart, Response, request
+from quart import Quart, Response, g, request
 from werkzeug.exceptions import BadRequest, Forbidden, ServiceUnavailable
 
 from actors.identity import meet
@@ -71,6 +71,7 @@ async def come_back(database: Database, site: Site, door: Door | Closed) -> Resp
     """Take the server's answer to what this browser began, and sign it in."""
     open_door = way_in(door)
     kept = await taken(database)
+    g.next_path = kept.next_path  # for the page on which a browser may try again
     grant = await finished(open_door, kept)
     await welcome(database, open_door, grant)
     token, former = await signed_in_anew(database, site, open_door, grant)
@@ -130,6 +131,7 @@ async def taken(database: Database) -> sign_ins.Kept:
 async def finished(door: Door, kept: sign_ins.Kept) -> Grant:
     try:
         sign_in = opened(door.seal, kept.sealed, SignIn)
+        g.account = sign_in.account
         return await door.oauth.finish(sign_in, request.args.to_dict())
     except Unsealable as lost:
         raise BadRequest(AGAIN) from lost

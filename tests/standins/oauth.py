@@ -37,7 +37,7 @@ class StandInOAuth:
             raise SignInRefused("There is no such account.")
         state = secrets.token_hex(8)
         repo = self.repos[account]
-        return sign_in_of(repo.did, repo.home.url, state)
+        return sign_in_of(account, repo.did, repo.home.url, state)
 
     async def finish(self, sign_in: SignIn, answer: Mapping[str, str]) -> Grant:
         self._refuse()
@@ -70,8 +70,9 @@ class StandInOAuth:
             raise refusal
 
 
-def sign_in_of(did: str, pds: str, state: str) -> SignIn:
+def sign_in_of(account: str, did: str, pds: str, state: str) -> SignIn:
     return SignIn(
+        account=account,
         token_endpoint=f"{pds}/token",
         revocation_endpoint=f"{pds}/revoke",
         state=state,

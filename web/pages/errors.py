@@ -29,7 +29,8 @@ async def dressed(database: Database, site: Site, response: Response) -> Respons
     if response.status_code < 400 or response.mimetype != "application/json" or not wants_page():
         return response
     sentence = msgspec.json.decode(await response.get_data(), type=dict[str, str])["error"]
-    forum, viewer = await known_yet(database, site, response)
+    # Not where something is broken: asking might only make the visitor wait.
+    forum, viewer = (None, None) if response.status_code >= 500 else await known_yet(database, site)
     page = error_page(site, response.status_code, sentence, forum=forum, viewer=viewer)
     for name in KEPT:
         if name in response.headers:
@@ -38,8 +39,11 @@ async def dressed(database: Database, site: Site, response: Response) -> Respons
 
 
 def wants_page() -> bool:
-    if request.path.startswith(FOR_MACHINES):
-        return False
+    return not request.path.startswith(FOR_MACHINES) and prefers_page()
+
+
+def prefers_page() -> bool:
+    """Whether a browser asks, rather than a program."""
     return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
 
 
@@ -61,10 +65,8 @@ def key_for(status: int) -> str:
     return str(status if status in TOLD else 400 if status < 500 else 500)
 
 
-async def known_yet(database: Database, site: Site, response: Response) -> tuple[str | None, Viewer | None]:
-    """What the forum is called and who looks, unless asking would only make the visitor wait."""
-    if response.status_code >= 500:
-        return None, None
+async def known_yet(database: Database, site: Site) -> tuple[str | None, Viewer | None]:
+    """What the forum is called, and who looks, as far as that can be asked."""
     try:
         async with database.connection() as connection:
             return (await names(connection, site.forum_uri)).forum, await asked_viewer(connection, site)

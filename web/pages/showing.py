@@ -3,6 +3,7 @@
 from quart import Response, redirect, request
 from werkzeug.wrappers import Response as Redirection
 
+from web.pages.choices import asked_languages, asked_look
 from web.pages.environment import environment
 from web.pages.who import Viewer
 from web.pages.words import Words, words_for
@@ -40,6 +41,7 @@ def show(
         .render(
             words=words,
             viewer=viewer,
+            look=asked_look(),
             forum=forum or words("forum.unnamed"),
             here=request.full_path.rstrip("?"),
             canonical=None if path is None else origin_of(site) + path,
@@ -66,4 +68,4 @@ def origin_of(site: Site) -> str:
 
 
 def asked_words() -> Words:
-    return words_for(list(request.accept_languages.values()))
+    return words_for(asked_languages())

@@ -37,6 +37,11 @@ class Words:
     def direction(self) -> str:
         return "rtl" if self.locale.text_direction == "rtl" else "ltr"
 
+    @property
+    def name(self) -> str:
+        """As its speakers call it."""
+        return str(self.locale.language_name or self.language).capitalize()
+
     def __call__(self, name: str, /, **values: object) -> Markup:
         """The message of that name; `count` decides its plural."""
         message = self.messages[name]
