@@ -66,7 +66,7 @@ DROP_POSTS = "DELETE FROM posts WHERE uri = ANY ($1::text[]) AND (deleted_at IS 
 
 DROP_RENDERINGS = "DELETE FROM renderings WHERE uri = ANY ($1::text[])"
 
-ROOTS_OF = "SELECT DISTINCT root_uri FROM posts WHERE uri = ANY ($1::text[]) AND root_uri IS NOT NULL"
+PLACES_OF = "SELECT DISTINCT root_uri, board_uri FROM posts WHERE uri = ANY ($1::text[])"
 
 PUT_MEMBERSHIPS = """
 INSERT INTO memberships (did, rkey, joined_at)
@@ -266,9 +266,9 @@ async def write(tx: Connection, ops: Sequence[RecordOp]) -> Changes:
 
 
 async def _write_forum(tx: Connection, ops: Sequence[RecordOp]) -> Changes:
-    table = FORUM_TABLES[ops[0].collection]
-    await _replace(tx, table, ops)
-    return Changes(uris=frozenset(op.uri for op in ops))
+    """What the forum says of itself, its boards and its looks is on every page."""
+    await _replace(tx, FORUM_TABLES[ops[0].collection], ops)
+    return Changes(all=True)
 
 
 async def _replace(tx: Connection, table: Table, ops: Sequence[RecordOp]) -> None:
@@ -289,7 +289,8 @@ async def _write_roles(tx: Connection, ops: Sequence[RecordOp]) -> Changes:
 
 
 async def _write_grants(tx: Connection, ops: Sequence[RecordOp]) -> Changes:
-    return await visibility.permit(tx, await _replace_decisions(tx, GRANT_SUBJECTS, ops))
+    subjects = await _replace_decisions(tx, GRANT_SUBJECTS, ops)
+    return Changes(dids=frozenset(subjects)) | await visibility.permit(tx, subjects)
 
 
 async def _write_mod_actions(tx: Connection, ops: Sequence[RecordOp]) -> Changes:
@@ -309,7 +310,9 @@ async def _replace_decisions(tx: Connection, subjects_of: str, ops: Sequence[Rec
 async def _write_posts(tx: Connection, ops: Sequence[RecordOp]) -> Changes:
     put, drop = _split(ops)
     uris = [op.uri for op in ops]
-    roots = {row["root_uri"] for row in await tx.fetch(ROOTS_OF, uris)}
+    before = await tx.fetch(PLACES_OF, uris)
+    roots = {row["root_uri"] for row in before if row["root_uri"]}
+    boards = frozenset(row["board_uri"] for row in before if row["board_uri"])  # which a topic may leave
     if drop:
         await tx.execute(BURY_POSTS, [op.uri for op in drop if op.why is None])
         await tx.execute(DROP_POSTS, [op.uri for op in drop], [op.uri for op in drop if op.why is not None])
@@ -319,7 +322,7 @@ async def _write_posts(tx: Connection, ops: Sequence[RecordOp]) -> Changes:
         await tx.execute(PUT_POSTS, *_columns(rows))
     # Last: who keeps a rendering holds its post, so by now it is either here to be found or will not be made.
     await tx.execute(DROP_RENDERINGS, uris)
-    return await visibility.pages_of(tx, roots | {op.uri for op in drop})
+    return Changes(uris=boards) | await visibility.pages_of(tx, roots | {op.uri for op in drop})
 
 
 async def _write_memberships(tx: Connection, ops: Sequence[RecordOp]) -> Changes:
