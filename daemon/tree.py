@@ -3,7 +3,7 @@
 Nesting is the stop order, from the inside out: the stream is closed, the applier drains and commits, HTTP finishes, the
 pool closes, PostgreSQL stops. Only this module builds things; everything else receives what it needs.
 
-    firehose ──inbox──► applier ──┬─► PostgreSQL ──NOTIFY──► notifier ──► identity, backfill
+    firehose ──inbox──► applier ──┬─► PostgreSQL ──NOTIFY──► notifier ──► pages, identity, backfill
     PDSes ────────────► backfill ─┘
     agent ──► the forum account's PDS, for whoever writes as the forum
 """
@@ -52,6 +52,7 @@ from forum.protocol.sources import Source, source_of
 from forum.visibility import keep_settings
 from web.app import make_app
 from web.door import Closed, Door
+from web.page_cache import PageCache
 from web.site import Site
 
 CONNECTIONS = 10
@@ -78,6 +79,7 @@ class House:
     account: ForumAccount
     board: Board
     stop: trio.Event
+    cache: PageCache = field(default_factory=PageCache)
     identity_bell: WakeUp = field(default_factory=WakeUp)
     backfill_bell: WakeUp = field(default_factory=WakeUp)
     clock_bell: WakeUp = field(default_factory=WakeUp)
@@ -146,6 +148,7 @@ async def serve(house: House, *, task_status: trio.TaskStatus[None]) -> None:
         door=house.door,
         stop=house.stop,
         pool_figures=lambda: house.database.figures,
+        cache=house.cache,
     )
     await run_server(
         app,
@@ -164,7 +167,7 @@ async def run_actors(house: House) -> None:
     async with trio.open_nursery() as helpers:
         board, database = house.board, house.database
         for name, run in (
-            ("notifier", partial(run_notifier, database, partial(ring, house))),
+            ("notifier", partial(run_notifier, database, partial(spread, house))),
             ("identity", partial(run_identity, house.resolver, database, house.identity_bell)),
             ("agent", partial(run_agent, house.account, house.login, house.resolver)),
         ):
@@ -285,8 +288,11 @@ async def wait_for_database(house: House) -> None:
             return
 
 
-def ring(house: House, changes: Changes) -> None:
-    """Wake who waits for such a change: accounts to be asked about, a job to be begun, an end to come."""
+def spread(house: House, changes: Changes) -> None:
+    """Forget the pages that are no longer so, and wake who waits for such a change: accounts to be asked about, a job
+    to be begun, an end to come.
+    """
+    house.cache.drop(changes)
     if changes.dids or changes.all:
         house.identity_bell.ring()
     if changes.jobs or changes.all:

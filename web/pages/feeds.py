@@ -15,6 +15,7 @@ from web.pages import links
 from web.pages.bodies import html_of
 from web.pages.reading import NO_BOARD, NO_TOPIC, board_uri, topic_names
 from web.pages.showing import asked_words, origin_of
+from web.pages.shown import EVERYTHING, note_shown, note_topic
 from web.site import Site
 
 REPLIES = 25
@@ -35,6 +36,7 @@ async def feed_forum(database: Database, site: Site) -> Response:
     async with database.connection() as connection:
         called = await names(connection, site.forum_uri)
         topics = await newest_topics(connection)
+    note_shown(EVERYTHING)
     words = asked_words()
     feed = new_feed(site, called.forum or words("forum.unnamed"), path="/", at="/feed.atom", about=called.description)
     return await topic_feed(database, site, feed, topics)
@@ -47,6 +49,7 @@ async def feed_board(database: Database, site: Site, rkey: str) -> Response:
         topics = await newest_topics(connection, uri)
     if called.board is None:
         raise NotFound(NO_BOARD)
+    note_shown(uri, *(topic.author.did for topic in topics))
     title = asked_words()("feed.topics_in", board=called.board)
     path = links.board_path(uri, called.board_slug)
     feed = new_feed(site, title, path=path, at=links.feed_path(uri), about=called.board_description)
@@ -63,6 +66,7 @@ async def feed_topic(database: Database, site: Site, name: str, rkey: str) -> Re
     title = links.title_of(found.title, found.opening.body.text) or words("topic.untitled")
     feed = new_feed(site, words("feed.replies_to", title=title), path=path, at=f"{path}/feed.atom", about=None)
     replies = [post for post in reversed(found.replies) if post.number]
+    note_topic(found.opening, replies)
     html = await html_of(database, [post.body for post in replies])
     for post in replies:
         add_entry(site, feed, post, title=title, path=links.reply_path(path, post.uri), html=html[post.uri])
