@@ -6,21 +6,24 @@ are called in `web/words/`, how they look in `web/static/`.
 
 from quart import Quart
 
+from actors.agent import ForumAccount
 from forum.database import Database
 from web.pages.assets import add_assets
 from web.pages.errors import add_error_pages
 from web.pages.feeds import add_feeds
 from web.pages.machines import add_machines
+from web.pages.moderating import add_moderating
 from web.pages.reading import add_reading
 from web.pages.who import add_form_check
 from web.site import Site
 
 
-def add_pages(app: Quart, database: Database, site: Site) -> None:
+def add_pages(app: Quart, database: Database, site: Site, account: ForumAccount) -> None:
     """Hang all of them into the app."""
     add_form_check(app)
     add_assets(app)
     add_reading(app, database, site)
+    add_moderating(app, database, site, account)
     add_feeds(app, database, site)
     add_machines(app, database, site)
     add_error_pages(app, database, site)

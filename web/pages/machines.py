@@ -26,7 +26,7 @@ def add_machines(app: Quart, database: Database, site: Site) -> None:
 
 async def show_robots(site: Site) -> Response:
     """All but the API, what needs an account, and the same topics in another order."""
-    closed = ("/api/", "/oauth/", "/sign-in", "/settings", "/*?sort=", "/*?before=")
+    closed = ("/api/", "/oauth/", "/sign-in", "/settings", "/moderate/", "/admin", "/*?sort=", "/*?before=")
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in closed), f"Sitemap: {origin_of(site)}/sitemap.xml"]
     return told("\n".join([*lines, ""]), "text/plain; charset=utf-8")
 

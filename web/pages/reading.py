@@ -17,9 +17,9 @@ from forum.records.names import BOARD, POST
 from forum.records.syntax import is_at_identifier, is_did, is_record_key
 from web.pages import links
 from web.pages.bodies import html_of
+from web.pages.moderating import insight_of, tools_for_member, tools_for_topic
 from web.pages.paging import asked_page, pager
 from web.pages.showing import go, show
-from web.pages.shown import EVERYTHING, note_board, note_shown, note_topic
 from web.pages.who import asked_viewer
 from web.params import asked_sort, cursor_for, place_from
 from web.site import Site
@@ -50,14 +50,12 @@ def add_reading(app: Quart, database: Database, site: Site) -> None:
 async def show_home(database: Database, site: Site) -> Page:
     async with database.connection() as connection:
         viewer, home = await asked_viewer(connection, site), await home_page(connection, site.forum_uri)
-    note_shown(EVERYTHING)
     return show(site, "home.html", viewer=viewer, forum=home.forum.name if home.forum else None, path="/", home=home)
 
 
 async def show_about(database: Database, site: Site) -> Page:
     async with database.connection() as connection:
         viewer, about = await asked_viewer(connection, site), await forum_at(connection, site.forum_uri)
-    note_shown(EVERYTHING)
     return show(
         site, "about.html", viewer=viewer, forum=about.name if about else None, path="/about",
         about=about, itself=Author(did=site.forum_did, handle=None),
@@ -78,7 +76,6 @@ async def show_board(database: Database, site: Site, rkey: str, slug: str | None
         return go(path_of(number))
     # The other order is the same topics again, so there is one address for both.
     canonical = links.paged(path, number) if sort == "activity" else path
-    note_board(board)
     return show(
         site, "board.html", viewer=viewer, forum=board.forum, path=canonical,
         board=board, at=path, feed=links.feed_path(uri), pager=pages, path_of=path_of, sort=sort,
@@ -89,19 +86,22 @@ async def show_topic(database: Database, site: Site, name: str, rkey: str) -> Pa
     number, (name, rkey) = asked_page(), topic_names(name, rkey)
     async with database.connection() as connection:
         viewer = await asked_viewer(connection, site)
-        found = await thread(connection, name, rkey, forum_uri=site.forum_uri, number=number, size=links.POSTS)
-    if found is None:
-        raise NotFound(NO_TOPIC)
+        insight = insight_of(viewer)
+        found = await thread(
+            connection, name, rkey, forum_uri=site.forum_uri, number=number, size=links.POSTS, insight=insight
+        )
+        if found is None:
+            raise NotFound(NO_TOPIC)
+        posts = (found.opening, *found.replies) if number == 1 else found.replies
+        tools = await tools_for_topic(connection, site, viewer, found.opening.uri, posts)
     pages = pager(number, total=found.total, size=links.POSTS)
     path = links.topic_path(found.opening.author, found.opening.uri)
     if not (is_did(name) or links.same(path, request.path)):
         return go(links.paged(path, number))
-    posts = (found.opening, *found.replies) if number == 1 else found.replies
-    note_topic(found.opening, posts)
     return show(
         site, "topic.html", viewer=viewer, forum=found.forum, path=links.paged(path, number),
-        topic=found, posts=posts, at=path, pager=pages, path_of=partial(links.paged, path),
-        html=await html_of(database, [post.body for post in posts if post.number]),
+        topic=found, posts=posts, tools=tools, at=path, pager=pages, path_of=partial(links.paged, path),
+        html=await html_of(database, [post.body for post in posts if not post.deleted]),
     )  # fmt: skip
 
 
@@ -121,7 +121,8 @@ async def show_reply(database: Database, site: Site, name: str, rkey: str, did: 
         raise NotFound(NO_REPLY)
     uri = f"at://{did}/{POST}/{reply}"
     async with database.connection() as connection:
-        place = await place_of(connection, name, rkey, forum_uri=site.forum_uri, reply_uri=uri)
+        insight = insight_of(await asked_viewer(connection, site))
+        place = await place_of(connection, name, rkey, forum_uri=site.forum_uri, reply_uri=uri, insight=insight)
     if place is None:
         raise NotFound(NO_REPLY)
     return to_place(place)
@@ -133,16 +134,16 @@ async def show_profile(database: Database, site: Site, name: str) -> Page:
     async with database.connection() as connection:
         viewer = await asked_viewer(connection, site)
         member = await profile(connection, name, forum_uri=site.forum_uri, limit=links.TOPICS, after=after)
-    if member is None:
-        raise NotFound(NO_MEMBER)
+        if member is None:
+            raise NotFound(NO_MEMBER)
+        tools = await tools_for_member(connection, site, viewer, member.author.did)
     path = links.profile_path(member.author)
     if not (is_did(name) or links.same(path, request.path)):
         return go(path)
     older = None if member.next is None else f"{path}?before={cursor_for(member.next)}"
-    note_shown(EVERYTHING)
     return show(
         site, "profile.html", viewer=viewer, forum=member.forum, path=path,
-        member=member, at=path, is_first=after is None, older=older,
+        member=member, tools=tools, at=path, is_first=after is None, older=older,
         is_the_forum=member.author.did == site.forum_did,
     )  # fmt: skip
 
