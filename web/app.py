@@ -27,6 +27,7 @@ from web.metrics import PoolFigures
 from web.moderation import add_moderation
 from web.modlog import add_mod_log
 from web.origin import add_origin_check
+from web.page_cache import PageCache, cache_pages
 from web.pages import add_pages
 from web.pages.account import add_account
 from web.posts import add_posts
@@ -59,14 +60,17 @@ def make_app(
     door: Door | Closed = CLOSED,
     stop: trio.Event | None = None,
     pool_figures: Callable[[], PoolFigures] | None = None,
+    cache: PageCache | None = None,
 ) -> ASGIFramework:
     """Everything that answers requests, ready to be served; what streams without end ends with `stop`.
 
-    Without the forum's account the forum can only be read, and nobody can sign in while the door is closed.
+    Without the forum's account the forum can only be read, and nobody can sign in while the door is closed. Whoever
+    gives a cache tells it of changes.
     """
     stop = trio.Event() if stop is None else stop
     app = make_inner_app(database, board, site, account or account_of(None), door, stop, pool_figures)
-    return log_requests(refuse_oddities(finish_responses(app)))
+    finishing = finish_responses(app)
+    return log_requests(refuse_oddities(cache_pages(finishing, cache) if cache else finishing))
 
 
 def make_inner_app(

@@ -20,6 +20,7 @@ from web.pages.bodies import html_of
 from web.pages.moderating import insight_of, tools_for_member, tools_for_topic
 from web.pages.paging import asked_page, pager
 from web.pages.showing import go, show
+from web.pages.shown import EVERYTHING, note_board, note_shown, note_topic
 from web.pages.who import asked_viewer
 from web.params import asked_sort, cursor_for, place_from
 from web.site import Site
@@ -50,12 +51,14 @@ def add_reading(app: Quart, database: Database, site: Site) -> None:
 async def show_home(database: Database, site: Site) -> Page:
     async with database.connection() as connection:
         viewer, home = await asked_viewer(connection, site), await home_page(connection, site.forum_uri)
+    note_shown(EVERYTHING)
     return show(site, "home.html", viewer=viewer, forum=home.forum.name if home.forum else None, path="/", home=home)
 
 
 async def show_about(database: Database, site: Site) -> Page:
     async with database.connection() as connection:
         viewer, about = await asked_viewer(connection, site), await forum_at(connection, site.forum_uri)
+    note_shown(EVERYTHING)
     return show(
         site, "about.html", viewer=viewer, forum=about.name if about else None, path="/about",
         about=about, itself=Author(did=site.forum_did, handle=None),
@@ -76,6 +79,7 @@ async def show_board(database: Database, site: Site, rkey: str, slug: str | None
         return go(path_of(number))
     # The other order is the same topics again, so there is one address for both.
     canonical = links.paged(path, number) if sort == "activity" else path
+    note_board(board)
     return show(
         site, "board.html", viewer=viewer, forum=board.forum, path=canonical,
         board=board, at=path, feed=links.feed_path(uri), pager=pages, path_of=path_of, sort=sort,
@@ -98,6 +102,7 @@ async def show_topic(database: Database, site: Site, name: str, rkey: str) -> Pa
     path = links.topic_path(found.opening.author, found.opening.uri)
     if not (is_did(name) or links.same(path, request.path)):
         return go(links.paged(path, number))
+    note_topic(found.opening, posts)
     return show(
         site, "topic.html", viewer=viewer, forum=found.forum, path=links.paged(path, number),
         topic=found, posts=posts, tools=tools, at=path, pager=pages, path_of=partial(links.paged, path),
@@ -141,6 +146,7 @@ async def show_profile(database: Database, site: Site, name: str) -> Page:
     if not (is_did(name) or links.same(path, request.path)):
         return go(path)
     older = None if member.next is None else f"{path}?before={cursor_for(member.next)}"
+    note_shown(EVERYTHING)
     return show(
         site, "profile.html", viewer=viewer, forum=member.forum, path=path,
         member=member, tools=tools, at=path, is_first=after is None, older=older,
