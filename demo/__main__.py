@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +21,7 @@ from demo.community import write_community
 from demo.comparison import Comparison, compare
 from demo.daemon import Daemon, running_daemon, settings_for
 from demo.network import Network, running_network
-from demo.xrpc import Pds, client_of
+from demo.xrpc import Account, Pds, client_of
 
 BEGAN = time.monotonic()
 
@@ -68,10 +69,10 @@ async def show(network: Network, data_dir: Path) -> None:
             )
             async with running_daemon(settings, log=log) as daemon:
                 say(f"The daemon listens at {daemon.url}; its log is {log_file}")
-                await write_community(pds, forum, say)
+                members = await write_community(pds, forum, say)
                 say("Is all of it in the index?")
                 found = await compared(pds, forum.did, data_dir)
-                print(f"\n{found.table()}\n\n{await places(daemon)}", flush=True)
+                print(f"\n{found.table()}\n\n{accounts(members)}\n{await places(daemon)}", flush=True)
                 if found.equal:
                     await trio.sleep_forever()
                 print("The index differs from the repositories.")
@@ -84,6 +85,12 @@ async def compared(pds: Pds, forum_did: str, data_dir: Path) -> Comparison:
         return await compare(pds, index, forum_did)
 
 
+def accounts(members: Mapping[str, Account]) -> str:
+    """Who one can be here. The passwords are typed at their own server, and end with it."""
+    rows = [f"  {role:<10}  {one.handle:<24}  {one.password}" for role, one in members.items()]
+    return "\n".join(["Sign in as one of these; the password is for the page of their own server:", "", *rows, ""])
+
+
 async def places(daemon: Daemon) -> str:
     """Where to look now."""
     boards = (await daemon.get("/api/boards"))["boards"]
@@ -91,8 +98,9 @@ async def places(daemon: Daemon) -> str:
     topics = (await daemon.get(board))["topics"]
     busiest = max(topics, key=lambda topic: topic["replyCount"])
     paths = {
-        "the forum": "/api/forum",
-        "its boards": "/api/boards",
+        "the forum": "/",
+        "to sign in": "/sign-in",
+        "the forum, in JSON": "/api/forum",
         f"topics in {boards[0]['name']}": board,
         busiest["title"]: f"/api/topics/{busiest['id']}",
         "health": "/api/health",

@@ -56,8 +56,8 @@ class Community:
     replies: list[Post] = field(default_factory=list)
 
 
-async def write_community(pds: Pds, forum: Account, say: Callable[[str], None]) -> None:
-    """Write all of it; `say` is told of each chapter as it is done."""
+async def write_community(pds: Pds, forum: Account, say: Callable[[str], None]) -> dict[str, Account]:
+    """Write all of it; `say` is told of each chapter as it is done. Gives a member of each role."""
     community = await found(pds, forum)
     say(f"{len(community.members)} members have joined, {len(community.boards)} boards are open")
     await write_topics(community)
@@ -68,6 +68,7 @@ async def write_community(pds: Pds, forum: Account, say: Callable[[str], None]) 
     say(f"{EDITS} posts are edited, {DELETES} deleted, {REACTIONS} reactions given")
     await moderate(community)
     say("one topic is pinned, one locked, one post hidden")
+    return {name: account for (name, _), account in zip(ROLES, community.members, strict=False)}
 
 
 async def found(pds: Pds, forum: Account) -> Community:
@@ -81,7 +82,7 @@ async def found(pds: Pds, forum: Account) -> Community:
     for priority, (name, permissions) in enumerate(ROLES):
         role = named(name, permissions=[full(word) for word in permissions], priority=priority * 10)
         made = await forum.create(ROLE, role)
-        if name in ("Admin", "Moderator"):
+        if name != "Member":  # which everyone is who is nothing else
             await forum.create(GRANT, grant(community.members[priority].did, made, by=forum.did))
     return community
 
