@@ -16,11 +16,21 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import trio
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Page,
+    Request,
+    Response,
+    sync_playwright,
+)
 
 PATIENCE_MS = 60_000  # only what will never come meets it
 ELSEWHERE = "elsewhere.example"  # another site, on this machine too
 HERE = ("127.0.0.1", "localhost", ELSEWHERE)
+UNLOADED = "Failed to load resource"  # also said of a page itself, as of those that tell an error
 ARGUMENTS = (
     "--no-proxy-server",
     f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
@@ -85,7 +95,7 @@ def prefer_asyncio() -> None:
 @contextmanager
 def visitor(browser: Browser, url: str, **options: Any) -> Iterator[Visitor]:  # Any: Playwright's options of a context
     """Someone who has never been here, and goes when the block ends."""
-    context = browser.new_context(base_url=url, locale="en-GB", **options)
+    context = browser.new_context(**{"base_url": url, "locale": "en-GB", **options})
     try:
         context.set_default_timeout(PATIENCE_MS)
         someone = Visitor(context, context.new_page())
@@ -100,19 +110,23 @@ def listen(someone: Visitor) -> None:
     context, alarms = someone.context, someone.alarms
 
     def console(message: ConsoleMessage) -> None:
-        # The status of a page itself is told there as well; what a page lacks is not.
-        if message.type == "error" and message.location["url"] != someone.page.url:
+        if message.type == "error" and not message.text.startswith(UNLOADED):
             alarms.append(f"console: {message.text}")
 
     def dialog(opened: Dialog) -> None:
         alarms.append(f"dialog: {opened.message}")
         opened.dismiss()
 
-    def request(url: str) -> None:
-        if urlsplit(url).scheme != "data" and urlsplit(url).hostname not in HERE:
-            alarms.append(f"request: {url}")
+    def request(asked: Request) -> None:
+        if urlsplit(asked.url).scheme != "data" and urlsplit(asked.url).hostname not in HERE:
+            alarms.append(f"request: {asked.url}")
+
+    def response(answer: Response) -> None:
+        if answer.status >= 400 and not answer.request.is_navigation_request():
+            alarms.append(f"missing: {answer.url}")
 
     context.on("console", console)
     context.on("dialog", dialog)
-    context.on("request", lambda asked: request(asked.url))
+    context.on("request", request)
+    context.on("response", response)
     context.on("weberror", lambda error: alarms.append(f"script: {error.error}"))

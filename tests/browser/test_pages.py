@@ -1,0 +1,120 @@
+"""Every page in a browser: without barriers, alarms or sideways scrolling, in light and dark, on phones and desks."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser
+
+from daemon.pool import Pool
+from forum.database import Database
+from tests.browser.chromium import Chromium, visitor
+from tests.browser.furnished import BOARD, DELETED, EMPTY_BOARD, LOCKED, TOPIC, furnish
+from tests.browser.looking import barriers, tab_stops
+from tests.browser.serving import serving
+from tests.web.forum_rows import AwayDatabase
+
+pytestmark = pytest.mark.slow
+
+PAGES = {
+    "home": "/",
+    "board": BOARD,
+    "board, second page": f"{BOARD}?sort=created&page=2",
+    "board without topics": EMPTY_BOARD,
+    "topic": TOPIC,
+    "topic, last page": f"{TOPIC}?page=2",
+    "locked topic": LOCKED,
+    "deleted topic": DELETED,
+    "profile": "/@ann.test",
+    "profile without posts": "/@did:plc:cat",
+    "profile of who is banned": "/@dan.test",
+    "about": "/about",
+    "no such page": "/nowhere",
+    "no such number": f"{BOARD}?page=first",
+}
+
+
+async def no_barriers(chromium: Chromium, database: Database, path: str, *, locale: str = "en-GB") -> None:
+    def walk(browser: Browser) -> None:
+        with visitor(browser, forum, reduced_motion="reduce", locale=locale) as someone:
+            someone.page.goto(path)
+            assert barriers(someone.page) == []
+            assert someone.alarms == []
+
+    async with serving(database) as forum:
+        await chromium.run(walk)
+
+
+@pytest.fixture
+async def furnished(database: Pool) -> Pool:
+    await furnish(database)
+    return database
+
+
+@pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
+async def test_page(furnished: Pool, chromium: Chromium, path: str) -> None:
+    await no_barriers(chromium, furnished, path)
+
+
+@pytest.mark.parametrize("path", ["/", "/about"])
+async def test_before_there_is_a_forum(database: Pool, chromium: Chromium, path: str) -> None:
+    await no_barriers(chromium, database, path)
+
+
+async def test_while_the_database_is_away(chromium: Chromium) -> None:
+    await no_barriers(chromium, AwayDatabase(), "/")
+
+
+@pytest.mark.parametrize("path", ["/", TOPIC, "/nowhere"])
+async def test_in_german(furnished: Pool, chromium: Chromium, path: str) -> None:
+    """Whose words are longer."""
+    await no_barriers(chromium, furnished, path, locale="de-AT")
+
+
+@pytest.mark.parametrize("path", ["/", BOARD, TOPIC, "/@ann.test"])
+async def test_keyboard(furnished: Pool, chromium: Chromium, path: str) -> None:
+    """Past the header first, if one likes; then to all there is, and one sees where one is."""
+
+    def walk(browser: Browser) -> None:
+        with visitor(browser, forum) as someone:
+            page = someone.page
+            page.goto(path)
+            (first, _), *others = stops = tab_stops(page)
+            assert 'href="#main"' in first
+            assert [html for html, is_seen in stops if not is_seen] == []
+            assert len(others) + 1 == page.locator("a[href]:visible, summary, [tabindex='0']").count()
+
+            page.goto(path)
+            page.keyboard.press("Tab")
+            page.keyboard.press("Enter")
+            page.keyboard.press("Tab")
+            assert page.evaluate("document.activeElement.closest('main') !== null")
+
+    async with serving(furnished) as forum:
+        await chromium.run(walk)
+
+
+@pytest.mark.parametrize("runs_scripts", [False, True])
+async def test_finding_the_way(furnished: Pool, chromium: Chromium, runs_scripts: bool) -> None:
+    """From the front page to what is newest, to who wrote it, and home; scripts or not."""
+
+    def walk(browser: Browser) -> None:
+        with visitor(browser, forum, java_script_enabled=runs_scripts) as someone:
+            page = someone.page
+            page.goto("/")
+            for link, there in (
+                ("Outdoors", BOARD),
+                ("Page 2", f"{BOARD}?page=2"),
+                ("Page 1", BOARD),
+                ("When to sow?", TOPIC),
+                ("newest", f"{TOPIC}?page=2"),
+            ):
+                page.get_by_role("link", name=link).first.click()
+                page.wait_for_url(re.compile(re.escape(forum + there)))
+            page.locator("article").last.get_by_role("link").first.click()
+            page.wait_for_url("/@**")
+            page.get_by_role("link", name="The Potting Shed").click()
+            page.wait_for_url("/")
+            assert someone.alarms == []
+
+    async with serving(furnished) as forum:
+        await chromium.run(walk)
