@@ -22,6 +22,7 @@ FOCUSED = """() => {
 }"""
 
 Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Look:
     scheme: Scheme
 
 
-PHONE_AND_DESK = tuple(Look(width, scheme) for width in (360, 1440) for scheme in ("light", "dark"))  # type: ignore[arg-type]
+PHONE_AND_DESK = tuple(Look(width, scheme) for width in (360, 1440) for scheme in SCHEMES)
 
 
 def barriers(page: Page) -> list[str]:

@@ -1,6 +1,7 @@
 """Every page in a browser: without barriers, alarms or sideways scrolling, in light and dark, on phones and desks."""
 
 import re
+from typing import cast
 
 import pytest
 from playwright.sync_api import Browser
@@ -61,7 +62,7 @@ async def test_before_there_is_a_forum(database: Pool, chromium: Chromium, path:
 
 
 async def test_while_the_database_is_away(chromium: Chromium) -> None:
-    await no_barriers(chromium, AwayDatabase(), "/")
+    await no_barriers(chromium, cast(Database, AwayDatabase()), "/")
 
 
 @pytest.mark.parametrize("path", ["/", TOPIC, "/nowhere"])

@@ -1,7 +1,9 @@
 """Atom feeds: the newest topics of the forum or of a board, the newest replies of a topic."""
 
+import re
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 from feedgenerator import Atom1Feed
 from quart import Quart, Response
@@ -20,6 +22,7 @@ from web.site import Site
 
 REPLIES = 25
 FIVE_MINUTES = "public, max-age=300"  # readers come by themselves, and often
+NOT_IN_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # not even escaped
 
 
 def add_feeds(app: Quart, database: Database, site: Site) -> None:
@@ -85,11 +88,11 @@ async def topic_feed(database: Database, site: Site, feed: Atom1Feed, topics: Se
 def new_feed(site: Site, title: str, *, path: str, at: str, about: str | None) -> Atom1Feed:
     origin = origin_of(site)
     return Atom1Feed(
-        title=str(title),
+        title=in_xml(title),
         link=origin + path,
         feed_url=origin + at,
         description=None,
-        subtitle=links.excerpt(about, 300) if about else None,
+        subtitle=in_xml(links.excerpt(about, 300)) if about else None,
         language=asked_words().language,
     )
 
@@ -97,16 +100,21 @@ def new_feed(site: Site, title: str, *, path: str, at: str, about: str | None) -
 def add_entry(site: Site, feed: Atom1Feed, post: Newest | Post, *, title: str, path: str, html: str) -> None:
     """One post. Its id is its address by DID: a handle may change."""
     feed.add_item(
-        title=str(title),
+        title=in_xml(title),
         link=origin_of(site) + path,
         unique_id=lasting_id(site, post),
         description=None,
-        content=str(html),
-        author_name=links.name_of(post.author),
+        content=in_xml(html),
+        author_name=in_xml(links.name_of(post.author)),
         author_link=origin_of(site) + links.profile_path(post.author),
         pubdate=post.created_at,
         updateddate=post.edited_at or post.created_at,
     )
+
+
+def in_xml(text: str) -> str:
+    """Without the characters that no XML can hold."""
+    return NOT_IN_XML.sub("", text)
 
 
 def lasting_id(site: Site, post: Newest | Post) -> str:

@@ -50,6 +50,16 @@ async def test_feeds_of_topics(browser: httpx.AsyncClient, forum: Rows) -> None:
     assert entry.findtext(f"{ATOM}author/{ATOM}name") == "ann.test"
 
 
+async def test_feeds_of_what_no_xml_can_hold(browser: httpx.AsyncClient, forum: Rows) -> None:
+    """Control characters and the like are left out, wherever they stand."""
+    await forum.run("UPDATE forum SET name = $1, description = $1", "C\x01ats")
+    await forum.topic(ANN, title="T\x0bopic", text="te\x1bxt\ufffe \U0001f431")
+    found = await feed(browser, "/feed.atom")
+    assert (found.findtext(f"{ATOM}title"), found.findtext(f"{ATOM}subtitle")) == ("Cats", "Cats")
+    [entry] = found.iter(f"{ATOM}entry")
+    assert (entry.findtext(f"{ATOM}title"), entry.findtext(f"{ATOM}content")) == ("Topic", "<p>text \U0001f431</p>\n")
+
+
 async def test_feed_of_a_topic(browser: httpx.AsyncClient, forum: Rows) -> None:
     """Its newest replies, the last first; 25 of them, however many there are; no tombstones."""
     topic = await forum.topic(ANN)
