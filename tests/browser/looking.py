@@ -8,7 +8,7 @@ from typing import Literal
 from playwright.sync_api import Page
 
 AXE = Path(__file__).with_name("node_modules") / "axe-core" / "axe.min.js"
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]  # WCAG 2.2 AA, and landmarks
 RUN_AXE = """async tags => {
     const found = await axe.run(document, {runOnly: {type: "tag", values: tags}, resultTypes: ["violations"]})
     return found.violations.flatMap(rule => rule.nodes.map(node => `${rule.id}: ${node.failureSummary} ${node.html}`))
@@ -43,7 +43,7 @@ def barriers(page: Page) -> list[str]:
     for look in PHONE_AND_DESK:
         page.set_viewport_size({"width": look.width, "height": 800})
         page.emulate_media(color_scheme=look.scheme)
-        found += [f"{look}: {barrier}" for barrier in page.evaluate(RUN_AXE, WCAG)]
+        found += [f"{look}: {barrier}" for barrier in page.evaluate(RUN_AXE, RULES)]
         if (excess := page.evaluate(TOO_WIDE)) > 0:
             found.append(f"{look}: {excess} px too wide")
     return found

@@ -1,4 +1,4 @@
-"""A member at the sign-in page of their own server, whose buttons and fields are those of the reference server."""
+"""Signing in: by the forum's page, then by that of the member's server, with the fields and buttons of the real one."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -15,8 +15,10 @@ Json = Any  # JSON
 
 
 def begin(visitor: Visitor, account: Account, *, next_path: str = "/about") -> None:
-    """Be sent off to their server, and wait for its page."""
-    visitor.page.goto("/api/auth/login?" + urlencode({"handle": account.handle, "next": next_path}))
+    """Say who one is, and arrive at one's server."""
+    visitor.page.goto("/sign-in?" + urlencode({"next": next_path}))
+    visitor.page.get_by_label("Your handle").fill(account.handle)
+    press(visitor, "Continue")
     visitor.page.locator("input[name=password]").wait_for()
 
 

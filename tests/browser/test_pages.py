@@ -1,6 +1,7 @@
 """Every page in a browser: without barriers, alarms or sideways scrolling, in light and dark, on phones and desks."""
 
 import re
+from collections.abc import Callable
 from typing import cast
 
 import pytest
@@ -8,11 +9,13 @@ from playwright.sync_api import Browser
 
 from daemon.pool import Pool
 from forum.database import Database
-from tests.browser.chromium import Chromium, visitor
+from tests.browser.chromium import Chromium, Visitor, visitor
 from tests.browser.furnished import BOARD, DELETED, EMPTY_BOARD, LOCKED, TOPIC, furnish
 from tests.browser.looking import barriers, tab_stops
 from tests.browser.serving import serving
-from tests.web.forum_rows import AwayDatabase
+from tests.web.forum_rows import FORUM_DID, AwayDatabase
+from tests.web.signing_in import session_of
+from web.signed_in import COOKIE
 
 pytestmark = pytest.mark.slow
 
@@ -29,15 +32,36 @@ PAGES = {
     "profile without posts": "/@did:plc:cat",
     "profile of who is banned": "/@dan.test",
     "about": "/about",
+    "sign-in": "/sign-in",
+    "settings": "/settings",
     "no such page": "/nowhere",
     "no such number": f"{BOARD}?page=first",
 }
 
 
-async def no_barriers(chromium: Chromium, database: Database, path: str, *, locale: str = "en-GB") -> None:
+Arrive = Callable[[Visitor, str], None]
+
+
+def go(someone: Visitor, path: str) -> None:
+    someone.page.goto(path)
+
+
+async def no_barriers(
+    chromium: Chromium,
+    database: Database,
+    path: str,
+    *,
+    arrive: Arrive = go,
+    session: str | None = None,
+    locale: str = "en-GB",
+) -> None:
+    """None on the page that one has arrived at, as a guest or with a session."""
+
     def walk(browser: Browser) -> None:
         with visitor(browser, forum, reduced_motion="reduce", locale=locale) as someone:
-            someone.page.goto(path)
+            if session is not None:
+                someone.plant(COOKIE, session, forum)
+            arrive(someone, path)
             assert barriers(someone.page) == []
             assert someone.alarms == []
 
@@ -54,6 +78,44 @@ async def furnished(database: Pool) -> Pool:
 @pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
 async def test_page(furnished: Pool, chromium: Chromium, path: str) -> None:
     await no_barriers(chromium, furnished, path)
+
+
+@pytest.mark.parametrize("path", ["/", TOPIC, "/@ann.test", "/settings"])
+async def test_page_for_staff(furnished: Pool, chromium: Chromium, path: str) -> None:
+    """Who may do everything sees most."""
+    await no_barriers(chromium, furnished, path, session=await session_of(furnished, FORUM_DID))
+
+
+@pytest.mark.parametrize("in_dialog", [True, False])
+async def test_moderating(furnished: Pool, chromium: Chromium, in_dialog: bool) -> None:
+    """On the page itself, or on one that is for it."""
+
+    def arrive(someone: Visitor, path: str) -> None:
+        someone.page.goto(path)
+        deed = someone.page.get_by_role("link", name="Hide").first
+        if in_dialog:
+            deed.click()
+            someone.page.get_by_role("dialog").get_by_role("heading").wait_for()
+        else:
+            someone.page.goto(str(deed.get_attribute("href")))
+
+    await no_barriers(chromium, furnished, TOPIC, arrive=arrive, session=await session_of(furnished, FORUM_DID))
+
+
+@pytest.mark.parametrize("theme", ["Harbour", "Meadow", "Plum", "High contrast"])
+async def test_in_other_colours(furnished: Pool, chromium: Chromium, theme: str) -> None:
+    """As chosen in the settings, which the next page shows already."""
+
+    def arrive(someone: Visitor, path: str) -> None:
+        page = someone.page
+        page.goto("/settings")
+        page.get_by_label(theme).check()
+        page.get_by_role("button", name="Keep").click()
+        page.wait_for_url("/settings?saved")
+        page.goto(path)
+        assert page.locator("html").get_attribute("data-theme") in theme.lower()
+
+    await no_barriers(chromium, furnished, TOPIC, arrive=arrive)
 
 
 @pytest.mark.parametrize("path", ["/", "/about"])

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from demo.daemon import wait_until
+from demo.xrpc import Account
 from forum import sessions
 from tests.browser.chromium import Chromium, Visitor, visitor
 from tests.browser.signing_in import ask, begin, give, press, sign_in, who
@@ -44,7 +45,9 @@ async def test_there_and_back(scene: Scene, chromium: Chromium) -> None:
             token = hidden_session_of(someone)
             assert someone.cookie(SIGN_IN_COOKIE) is None
 
-            assert ask(someone, "POST", "/api/auth/logout") == (200, {"success": True})
+            someone.page.get_by_label(f"Your account: {ann.handle}").click()
+            press(someone, "Sign out")
+            someone.page.wait_for_url("/")
             assert who(someone) is None
             assert someone.cookie(COOKIE) is None
         with visitor(browser, url) as finder:
@@ -57,26 +60,26 @@ async def test_there_and_back(scene: Scene, chromium: Chromium) -> None:
 
 
 async def test_a_no(scene: Scene, chromium: Chromium) -> None:
-    """Before or after the password; it is told, and nobody is signed in."""
+    """Before or after the password; it is told, nobody is signed in, and one may try again."""
     ann = await scene.pds.account("ann")
 
     def walk(browser: Browser) -> None:
         with visitor(browser, url) as someone:
             begin(someone, ann)
             press(someone, "Cancel")
-            told_of_the_no(someone)
+            told_of_the_no(someone, ann)
             begin(someone, ann)
             give(someone, ann.password)
             press(someone, "Deny access")
-            told_of_the_no(someone)
+            told_of_the_no(someone, ann)
 
     async with open_forum(scene) as url:
         await chromium.run(walk)
 
 
-def told_of_the_no(someone: Visitor) -> None:
-    someone.page.get_by_text(DENIED).wait_for()
-    someone.page.goto("/about")
+def told_of_the_no(someone: Visitor, account: Account) -> None:
+    someone.page.get_by_role("alert").get_by_text(DENIED).wait_for()
+    assert someone.page.get_by_label("Your handle").input_value() == account.handle
     assert who(someone) is None
 
 
@@ -109,10 +112,12 @@ async def test_two_browsers(scene: Scene, chromium: Chromium) -> None:
         with visitor(browser, url) as laptop, visitor(browser, url, user_agent="Phone") as phone:
             for browsing in (laptop, phone):
                 sign_in(browsing, ann)
-            listed = ask(laptop, "GET", "/api/auth/sessions")[1]["sessions"]
-            [other] = [session for session in listed if not session["current"]]
-            assert (len(listed), other["userAgent"]) == (2, "Phone")
-            assert ask(laptop, "DELETE", f"/api/auth/sessions/{other['id']}")[0] == 200
+            laptop.page.goto("/settings")
+            sessions = laptop.page.locator("#sessions").get_by_role("listitem")
+            assert sessions.count() == 2
+            sessions.filter(has_text="Phone").get_by_role("button", name="Sign out").click()
+            sessions.filter(has_text="Phone").wait_for(state="detached")
+            assert sessions.count() == 1
             assert (who(laptop), who(phone)) == (ann.handle, None)
 
     async with open_forum(scene) as url:
