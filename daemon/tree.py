@@ -52,6 +52,7 @@ from forum.protocol.sources import Source, source_of
 from forum.visibility import keep_settings
 from web.app import make_app
 from web.door import Closed, Door
+from web.live import Live
 from web.page_cache import PageCache
 from web.site import Site
 
@@ -80,6 +81,7 @@ class House:
     board: Board
     stop: trio.Event
     cache: PageCache = field(default_factory=PageCache)
+    live: Live = field(default_factory=Live)
     identity_bell: WakeUp = field(default_factory=WakeUp)
     backfill_bell: WakeUp = field(default_factory=WakeUp)
     clock_bell: WakeUp = field(default_factory=WakeUp)
@@ -149,6 +151,7 @@ async def serve(house: House, *, task_status: trio.TaskStatus[None]) -> None:
         stop=house.stop,
         pool_figures=lambda: house.database.figures,
         cache=house.cache,
+        live=house.live,
     )
     await run_server(
         app,
@@ -289,10 +292,11 @@ async def wait_for_database(house: House) -> None:
 
 
 def spread(house: House, changes: Changes) -> None:
-    """Forget the pages that are no longer so, and wake who waits for such a change: accounts to be asked about, a job
-    to be begun, an end to come.
+    """Forget the pages that are no longer so, tell those that are open, and wake who waits for such a change: accounts
+    to be asked about, a job to be begun, an end to come.
     """
     house.cache.drop(changes)
+    house.live.tell(changes)
     if changes.dids or changes.all:
         house.identity_bell.ring()
     if changes.jobs or changes.all:

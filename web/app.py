@@ -22,6 +22,7 @@ from web.door import CLOSED, Closed, Door
 from web.errors import add_errors
 from web.health import add_health
 from web.limits import add_limits
+from web.live import Live, add_live
 from web.members import add_members
 from web.metrics import PoolFigures
 from web.moderation import add_moderation
@@ -61,14 +62,15 @@ def make_app(
     stop: trio.Event | None = None,
     pool_figures: Callable[[], PoolFigures] | None = None,
     cache: PageCache | None = None,
+    live: Live | None = None,
 ) -> ASGIFramework:
     """Everything that answers requests, ready to be served; what streams without end ends with `stop`.
 
     Without the forum's account the forum can only be read, and nobody can sign in while the door is closed. Whoever
-    gives a cache tells it of changes.
+    gives a cache or open pages tells them of changes.
     """
     stop = trio.Event() if stop is None else stop
-    app = make_inner_app(database, board, site, account or account_of(None), door, stop, pool_figures)
+    app = make_inner_app(database, board, site, account or account_of(None), door, stop, pool_figures, live or Live())
     finishing = finish_responses(app)
     return log_requests(refuse_oddities(cache_pages(finishing, cache) if cache else finishing))
 
@@ -81,6 +83,7 @@ def make_inner_app(
     door: Door | Closed,
     stop: trio.Event,
     pool_figures: Callable[[], PoolFigures] | None,
+    live: Live,
 ) -> QuartTrio:
     """The app without its covers."""
     app = QuartTrio("web", static_folder=None)
@@ -103,6 +106,7 @@ def make_inner_app(
     add_posts(app, desk_of(database, site, door))
     add_account(app, database, site, door)
     add_pages(app, database, site, account)
+    add_live(app, database, site, live, stop)
     return app
 
 
