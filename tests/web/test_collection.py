@@ -13,6 +13,7 @@ from tests.web.forum_rows import SITE, AwayDatabase
 from web.answers import FOR_MACHINES
 from web.app import make_inner_app
 from web.door import CLOSED
+from web.live import Live
 
 COLLECTION = Path(__file__).parents[2] / "bruno"
 FOLDERS = sorted(COLLECTION.glob("*/folder.bru"))
@@ -30,7 +31,7 @@ def rule_of(path: Path) -> tuple[str, str]:
 
 def test_every_endpoint_has_a_request() -> None:
     """And every request an endpoint."""
-    app = make_inner_app(AwayDatabase(), Board(), SITE, account_of(None), CLOSED, trio.Event(), None)
+    app = make_inner_app(AwayDatabase(), Board(), SITE, account_of(None), CLOSED, trio.Event(), None, Live())
     rules = {
         (method, re.sub(r"<\w+>", "*", rule.rule))
         for rule in app.url_map.iter_rules()
