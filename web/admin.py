@@ -43,17 +43,7 @@ def add_admin(app: Quart, database: Database, site: Site, stop: trio.Event) -> N
 async def start_backfill(database: Database, site: Site) -> Response:
     """Here a database that is away is 500: 503 says that there is nobody to do the work."""
     try:
-        actor = await require(database, site, MANAGE_FORUM)
-        async with database.transaction() as tx:
-            job = await ask_for_job(tx, request.args.get("force"))
-            if job is not None:
-                await note(tx, actor, "startBackfill", job)
-    except NobodyLeads as error:
-        raise ServiceUnavailable(
-            "The backfill manager is not available: no process is following the stream."
-        ) from error
-    except jobs.AlreadyRunning as error:
-        raise Conflict("A backfill is already in progress.") from error
+        job = await start_job(database, await require(database, site, MANAGE_FORUM), request.args.get("force"))
     except DatabaseAway as error:
         raise InternalServerError("Failed to check the backfill status or to start the backfill.") from error
     if job is None:
@@ -78,14 +68,7 @@ async def show_backfill(database: Database, site: Site, backfill_id: str) -> Res
 
 async def cancel_backfill(database: Database, site: Site, backfill_id: str) -> Response:
     """Ask whoever works at the job to stop; its status tells when that is done."""
-    actor = await require(database, site, MANAGE_FORUM)
-    job = await job_by_id(database, backfill_id)
-    async with database.transaction() as tx:
-        asked = await jobs.ask_to_cancel(tx, job.id)
-        if asked:
-            await note(tx, actor, "cancelBackfill", job)
-    if not asked:
-        raise Conflict("The backfill is no longer in progress.")
+    job = await cancel_job(database, await require(database, site, MANAGE_FORUM), backfill_id)
     return answer({"message": "Backfill is being cancelled", "id": str(job.id)}, status=202)
 
 
@@ -132,6 +115,33 @@ async def stops_within(stop: trio.Event, seconds: float) -> bool:
     with trio.move_on_after(seconds):
         await stop.wait()
     return stop.is_set()
+
+
+async def start_job(database: Database, actor: str, force: str | None) -> jobs.Job | None:
+    """Ask for a job; None if none is needed."""
+    try:
+        async with database.transaction() as tx:
+            job = await ask_for_job(tx, force)
+            if job is not None:
+                await note(tx, actor, "startBackfill", job)
+    except NobodyLeads as error:
+        raise ServiceUnavailable(
+            "The backfill manager is not available: no process is following the stream."
+        ) from error
+    except jobs.AlreadyRunning as error:
+        raise Conflict("A backfill is already in progress.") from error
+    return job
+
+
+async def cancel_job(database: Database, actor: str, backfill_id: str) -> jobs.Job:
+    job = await job_by_id(database, backfill_id)
+    async with database.transaction() as tx:
+        asked = await jobs.ask_to_cancel(tx, job.id)
+        if asked:
+            await note(tx, actor, "cancelBackfill", job)
+    if not asked:
+        raise Conflict("The backfill is no longer in progress.")
+    return job
 
 
 async def note(tx: Connection, actor: str, act: str, job: jobs.Job) -> None:

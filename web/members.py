@@ -13,7 +13,7 @@ from actors.agent import ForumAccount
 from forum.audit import Entry
 from forum.database import Database
 from forum.forum_records import grant_record
-from forum.own_writes import show_own_write
+from forum.own_writes import OwnWrite, show_own_write
 from forum.permissions import MANAGE_MEMBERS, MANAGE_ROLES, rank_of, rights_of
 from forum.reads.accounts import handle_of
 from forum.reads.members import is_known_here, members
@@ -64,11 +64,19 @@ async def list_members(database: Database, site: Site) -> Response:
 
 
 async def give_role(database: Database, site: Site, account: ForumAccount, did: str) -> Response:
-    """Write the grant that decides from now on."""
     actor = await require(database, site, MANAGE_ROLES)
+    uri = asked_text(await asked_object(), "roleUri")
+    role, write = await assign_role(database, site, account, actor=actor, did=did, uri=uri)
+    done: Shape = {"success": True, "roleAssigned": role.name, "targetDid": did}
+    return answer({**done, "uri": write.uri, "cid": write.cid})
+
+
+async def assign_role(
+    database: Database, site: Site, account: ForumAccount, *, actor: str, did: str, uri: str
+) -> tuple[Role, OwnWrite]:
+    """Write the grant that decides from now on."""
     if not is_did(did):
         raise BadRequest("The member is named by a DID.")
-    uri = asked_text(await asked_object(), "roleUri")
     role, before = await permitted_role(database, site, uri, actor=actor, target=did)
     found = await record_at(account, role.uri)
     with refusing():
@@ -76,8 +84,7 @@ async def give_role(database: Database, site: Site, account: ForumAccount, did: 
     write = await account.create(GRANT, grant)
     entry = Entry(actor=actor, act="giveRole", subject=did, before={"role": before}, after=grant)
     await show_own_write(database, write, forum_did=site.forum_did, entry=entry)
-    done: Shape = {"success": True, "roleAssigned": role.name, "targetDid": did}
-    return answer({**done, "uri": write.uri, "cid": write.cid})
+    return role, write
 
 
 async def permitted_role(

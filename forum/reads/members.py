@@ -8,15 +8,34 @@ from forum.reads.place import BEFORE_NEWEST, Place
 
 # Walks members_newest from the place on; per member, role_of() takes the first of grants_newest, and few roles.
 # `uri` of a place is here the DID, which rises where times are equal.
-MEMBERS = """
+_MEMBERS = """
 SELECT m.did, m.joined_at, a.shown_handle AS handle, r.name AS role, r.uri AS role_uri
   FROM members m
   LEFT JOIN accounts a USING (did)
   LEFT JOIN LATERAL role_of(m.did) AS r ON true
+ {which}
+"""
+MEMBERS = _MEMBERS.format(
+    which="""
  WHERE m.joined_at < $1 OR m.joined_at = $1 AND m.did > $2::text
  ORDER BY m.joined_at DESC, m.did
- LIMIT $3 OFFSET $4
-"""
+ LIMIT $3 OFFSET $4"""
+)
+# The handles that begin so, by accounts_by_handle, or one DID.
+NAMED = _MEMBERS.format(
+    which="""
+ WHERE m.did = $1 OR a.handle >= $1 AND a.handle < $1 || '~'
+ ORDER BY a.handle, m.did
+ LIMIT $2"""
+)
+# Only where joining is by approval: whoever was never given a role, and did not lose it again.
+WAITING = _MEMBERS.format(
+    which="""
+ WHERE r.name IS NULL AND NOT EXISTS (SELECT FROM grants g WHERE g.subject = m.did)
+   AND (SELECT default_role IS NULL FROM settings)
+ ORDER BY m.joined_at, m.did
+ LIMIT $1"""
+)
 TOTAL = "SELECT member_count FROM forum_counts"
 
 # A grant is as good as a membership: the forum has had to do with them. Its own account is always here.
@@ -51,6 +70,16 @@ async def members(connection: Connection, *, limit: int, offset: int, after: Pla
     found = tuple(map(_member, rows[:limit]))
     following = Place(False, found[-1].joined_at, found[-1].did) if len(rows) > limit else None
     return MemberList(members=found, total=await connection.fetchval(TOTAL), next=following)
+
+
+async def members_named(connection: Connection, name: str, *, limit: int) -> tuple[Member, ...]:
+    """The members whose handles begin with the name, or whose DID it is."""
+    return tuple(map(_member, await connection.fetch(NAMED, name, limit)))
+
+
+async def members_waiting(connection: Connection, *, limit: int) -> tuple[Member, ...]:
+    """The members who wait to be approved, who came first first."""
+    return tuple(map(_member, await connection.fetch(WAITING, limit)))
 
 
 async def is_known_here(connection: Connection, did: str, *, forum_did: str) -> bool:

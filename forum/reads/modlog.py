@@ -13,7 +13,7 @@ SELECT m.id, m.rkey, m.pair, m.is_on, m.subject, m.reason, m.created_by, m.creat
   FROM mod_actions m
   LEFT JOIN accounts moderator ON moderator.did = m.created_by
   LEFT JOIN accounts target ON target.did = m.subject
- WHERE m.rkey < $1
+ WHERE m.rkey < $1 AND ($4::text IS NULL OR m.pair = $4)
  ORDER BY m.rkey DESC
  LIMIT $2 OFFSET $3
 """
@@ -47,10 +47,12 @@ class ModLog:
     more: bool
 
 
-async def mod_log(connection: Connection, *, limit: int, offset: int, below: str = ABOVE_KEYS) -> ModLog:
-    """A page of what moderators did, from the key `below` downwards, less `offset`."""
+async def mod_log(
+    connection: Connection, *, limit: int, offset: int, below: str = ABOVE_KEYS, pair: str | None = None
+) -> ModLog:
+    """A page of what moderators did, of one pair or of all, from the key `below` downwards, less `offset`."""
     # One more than asked for tells whether anything follows.
-    rows = await connection.fetch(ACTIONS, below, limit + 1, offset)
+    rows = await connection.fetch(ACTIONS, below, limit + 1, offset, pair)
     total = await connection.fetchval(TOTAL)
     return ModLog(actions=tuple(map(_action, rows[:limit])), total=total, more=len(rows) > limit)
 

@@ -8,6 +8,7 @@ from quart import Quart
 
 from actors.agent import ForumAccount
 from forum.database import Database
+from web.pages.admin import add_admin_pages
 from web.pages.assets import add_assets
 from web.pages.errors import add_error_pages
 from web.pages.feeds import add_feeds
@@ -24,6 +25,7 @@ def add_pages(app: Quart, database: Database, site: Site, account: ForumAccount)
     add_assets(app)
     add_reading(app, database, site)
     add_moderating(app, database, site, account)
+    add_admin_pages(app, database, site, account)
     add_feeds(app, database, site)
     add_machines(app, database, site)
     add_error_pages(app, database, site)

@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from web.pages import links
 from web.pages.assets import asset_path
-from web.pages.who import csrf_field
+from web.pages.who import csrf_field, runs_forum
 
 FOLDER: Final = Path(__file__).parents[1] / "templates"
 
@@ -29,6 +29,7 @@ def environment() -> Environment:
         board_path=links.board_path,
         csrf_field=csrf_field,
         excerpt=links.excerpt,
+        runs_forum=runs_forum,
         hue_of=links.hue_of,
         identity_url=links.identity_url,
         initial_of=links.initial_of,

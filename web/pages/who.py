@@ -13,7 +13,16 @@ from quart import Quart, request
 from werkzeug.exceptions import Forbidden
 
 from forum.database import Connection
-from forum.permissions import Rights, may, rights_of
+from forum.permissions import (
+    BAN_USERS,
+    LOCK_TOPICS,
+    MANAGE_FORUM,
+    MANAGE_MEMBERS,
+    MODERATE_POSTS,
+    Rights,
+    may,
+    rights_of,
+)
 from forum.reads.accounts import Author, handle_of
 from forum.sessions import did_of
 from web.answers import FOR_MACHINES
@@ -22,6 +31,7 @@ from web.signed_in import COOKIE
 from web.site import Site
 
 FIELD = "csrf"
+STAFF = (MANAGE_FORUM, MANAGE_MEMBERS, MODERATE_POSTS, BAN_USERS, LOCK_TOPICS)  # whoever has a page in the panel
 STALE = "This form was opened before you signed in; please send it again."
 
 
@@ -53,6 +63,11 @@ async def asked_viewer(connection: Connection, site: Site) -> Viewer | None:
         return None
     author = Author(did=did, handle=await handle_of(connection, did))
     return Viewer(author=author, rights=await rights_of(connection, did, forum_did=site.forum_did))
+
+
+def runs_forum(viewer: Viewer) -> bool:
+    """Whether any page of the panel is for them."""
+    return viewer.may(*STAFF)
 
 
 def csrf_field() -> Markup:

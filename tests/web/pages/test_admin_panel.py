@@ -1,0 +1,179 @@
+"""The panel: which page is for whom, what each shows, and what its forms do."""
+
+import csv
+import io
+
+import httpx
+import pytest
+
+from actors.agent import ForumAccount
+from daemon.pool import Pool
+from forum.records.names import ROLE
+from tests.standins.account_server import AccountServer
+from tests.support.forum import ANN, BOB, F, act, grant, membership, put, role
+from tests.web.pages.parsed import Parsed
+from tests.web.pages.test_moderating import browser_of, page
+from tests.web.staff import TOPIC, Scene, done, staffed
+from web.pages.admin.panel import CARDS
+from web.pages.who import STAFF
+
+LOG, AUDIT, MEMBERS, BACKFILL = "/admin/log", "/admin/audit", "/admin/members", "/admin/backfill"
+# Of the scene's staff: the admin may manage members and moderate, the owner may all.
+STATUS = {
+    "/admin": (401, 403, 403, 200, 200, 200),
+    MEMBERS: (401, 403, 403, 403, 200, 200),
+    LOG: (401, 403, 403, 200, 200, 200),
+    f"{LOG}.csv": (401, 403, 403, 200, 200, 200),
+    AUDIT: (401, 403, 403, 403, 403, 200),
+    f"{AUDIT}.csv": (401, 403, 403, 403, 403, 200),
+    BACKFILL: (401, 403, 403, 403, 403, 200),
+    f"{BACKFILL}/1": (401, 403, 403, 403, 403, 404),
+}
+KINDS_OF_PEOPLE = ("anonymous", "member", "banned", "moderator", "admin", "owner")
+FORMS = {
+    f"{MEMBERS}/{BOB}/role": (401, 403, 403, 403, 403, 404),
+    BACKFILL: (401, 403, 403, 403, 403, 503),  # nobody leads
+    f"{BACKFILL}/1/cancel": (401, 403, 403, 403, 403, 404),
+}
+
+
+@pytest.fixture
+async def scene(database: Pool, account: ForumAccount, server: AccountServer) -> Scene:
+    return await staffed(database, account, server)
+
+
+def said(shown: Parsed, tag: str, **attributes: str) -> list[str]:
+    return [" ".join(one.text.split()) for one in shown.all(tag, **attributes)]
+
+
+async def sent(browser: httpx.AsyncClient, path: str, **typed: str) -> httpx.Response:
+    """A form of the panel, with the word of this session where there is one."""
+    own = (await page(browser, "/")).all("input", name="csrf")
+    word = {"csrf": own[0].attributes["value"]} if own else {}
+    return await browser.post(path, data=word | typed)
+
+
+@pytest.mark.parametrize(("number", "who"), list(enumerate(KINDS_OF_PEOPLE)))
+async def test_who_may(scene: Scene, number: int, who: str) -> None:
+    """Every page and every form, for each kind of person; the panel is in the menu of those for whom it is."""
+    async with browser_of(scene, who) as browser:
+        for path, statuses in STATUS.items():
+            assert (await browser.get(path)).status_code == statuses[number], path
+        for path, statuses in FORMS.items():
+            assert (await sent(browser, path)).status_code == statuses[number], path
+        assert ("/admin" in (await page(browser, "/")).links()) == (STATUS["/admin"][number] == 200)
+    assert scene.server.written == []
+
+
+async def test_cards(scene: Scene) -> None:
+    """Only what somebody may do; whoever has a card is shown the way to it."""
+    assert set(STAFF) == {permission for card in CARDS for permission in card.permissions}
+    for who, words in (
+        ("moderator", ["Moderation log"]),
+        ("admin", ["Members", "Moderation log"]),
+        ("owner", ["Members", "Moderation log", "Audit", "Backfill"]),
+    ):
+        async with browser_of(scene, who) as browser:
+            assert said(await page(browser, "/admin"), "h2") == words
+
+
+async def test_members(scene: Scene) -> None:
+    """Newest first, found by the beginning of a handle or by DID; strange words find nobody."""
+    await scene.index.apply(put(ANN, 9, 70, membership()))
+    await scene.index.do("UPDATE accounts SET handle = 'bob.test' WHERE did = $1", BOB)
+    async with browser_of(scene, "owner") as browser:
+        assert len((await page(browser, MEMBERS)).all("div", class_="what")) == 2
+        for asked, found in (("bo", 1), ("@BOB.test", 1), (BOB, 1), ("ob", 0), ("%", 0), ("a%00b", 0), ("x" * 500, 0)):
+            shown = await page(browser, f"{MEMBERS}?name={asked}")
+            assert len(shown.all("div", class_="what")) == found, asked
+        await page(browser, f"{MEMBERS}?before=nonsense", 400)
+
+
+async def test_giving_a_role(scene: Scene) -> None:
+    """By the form of a weaker member; what is as strong as oneself is not among the choices, and is refused."""
+    roles = dict(await scene.index.rows("SELECT name, uri FROM roles"))
+    for name, uri in roles.items():
+        record = role(name, priority=0) | {"$type": ROLE}
+        scene.server.records[ROLE, uri.rpartition("/")[2]] = record
+    async with browser_of(scene, "owner") as browser:
+        shown = await page(browser, MEMBERS)
+        choices = [one.attributes["value"] for one in shown.all("option")]
+        assert roles["Owner"] not in choices
+        response = await sent(browser, f"{MEMBERS}/{BOB}/role", role=roles["Moderator"], next=f"{MEMBERS}?name=b")
+        assert (response.status_code, response.headers["location"]) == (303, f"{MEMBERS}?name=b")
+        assert "Moderator" in said(await page(browser, MEMBERS), "span", class_="mark")
+        response = await sent(browser, f"{MEMBERS}/{BOB}/role", role=roles["Owner"])
+        assert response.status_code == 403
+        assert "Insufficient permissions" in response.text
+        response = await sent(browser, f"{MEMBERS}/{BOB}/role", role=roles["Member"], next="/elsewhere")
+        assert response.headers["location"] == MEMBERS
+    async with browser_of(scene, "admin") as browser:  # who may see members, and not give roles
+        assert not (await page(browser, MEMBERS)).all("option")
+
+
+async def test_newcomers(scene: Scene) -> None:
+    """Where joining is by approval, those without a role are a list of their own."""
+    waiting = f"{MEMBERS}?waiting=1"
+    async with browser_of(scene, "owner") as browser:
+        assert not (await page(browser, waiting)).all("div", class_="what")
+        await scene.index.settings(default_role="")
+        assert said(await page(browser, waiting), "span", class_="mark") == ["No role yet"]
+        await scene.index.apply(put(F, 80, 80, grant(BOB, 4)))
+        assert not (await page(browser, waiting)).all("div", class_="what")
+
+
+async def test_log(scene: Scene) -> None:
+    """Newest first, of one kind, page by page, and as a file in which nothing is a formula."""
+    acts = [put(F, key, key, act("lock" if key % 2 else "unlock", TOPIC, reason=f"no {key}")) for key in range(90, 150)]
+    await scene.index.apply(*acts, put(F, 150, 150, act("ban", BOB, reason="=cmd|'x'!A1")))
+    async with browser_of(scene, "moderator") as browser:
+        shown = await page(browser, LOG)
+        assert said(shown, "strong")[:3] == ["Ban", "Lock", "Unlock"]
+        older = shown.one("a", rel="next").attributes["href"]
+        rest = await page(browser, older)
+        assert len(shown.all("div", class_="what")) + len(rest.all("div", class_="what")) == 62
+        assert said(await page(browser, f"{LOG}?kind=ban"), "strong") == ["Ban", "Ban"]
+        response = await browser.get(f"{LOG}.csv?kind=ban")
+        assert response.headers["content-type"] == "text/csv; charset=utf-8"
+        rows = list(csv.DictReader(io.StringIO(response.text)))
+        assert [row["reason"] for row in rows] == ["'=cmd|'x'!A1", ""]
+        assert rows[0]["subject"] == BOB
+
+
+async def test_audit(scene: Scene) -> None:
+    """Every act with what was before and after."""
+    async with scene.signed_in() as owner:
+        await done(owner, "POST", "/api/mod/ban", targetDid=BOB, reason="<b>loud</b>")
+    async with browser_of(scene, "owner") as browser:
+        shown = await page(browser, AUDIT)
+        assert said(shown, "strong") == ["ban"]
+        assert "<b>loud</b>" in shown.all("details")[-1].text
+        [row] = csv.DictReader(io.StringIO((await browser.get(f"{AUDIT}.csv")).text))
+        assert (row["act"], row["subject"]) == ("ban", BOB)
+        await page(browser, f"{AUDIT}?below=nonsense", 400)
+
+
+async def test_backfill(scene: Scene) -> None:
+    """What is needed, who would do it; start, progress, cancel, errors and history."""
+    index = scene.index
+    async with browser_of(scene, "owner") as browser:
+        assert any("nobody would do the work" in text for text in said(await page(browser, BACKFILL), "p"))
+        response = await sent(browser, BACKFILL, force="catch_up")
+        assert response.status_code == 503
+        await index.do("UPDATE leader SET heartbeat_at = now()")
+        assert (await sent(browser, BACKFILL, force="full_sync")).status_code == 303
+        shown = await page(browser, BACKFILL)
+        job = shown.one("div", class_="job").attributes["data-job"]
+        assert shown.all("progress")
+        assert (await sent(browser, BACKFILL, force="full_sync")).status_code == 409
+        await index.do(
+            "INSERT INTO backfill_errors (backfill_id, did, error_message) VALUES ($1, $2, '<b>gone</b>')",
+            int(job),
+            BOB,
+        )
+        assert "<b>gone</b>" in said(await page(browser, f"{BACKFILL}/{job}"), "p", lang="en")
+        assert (await sent(browser, f"{BACKFILL}/{job}/cancel")).status_code == 303
+        assert "It is being cancelled." in said(await page(browser, BACKFILL), "p", class_="hint")
+        await index.do("UPDATE backfills SET status = 'cancelled', completed_at = now()")
+        assert (await sent(browser, f"{BACKFILL}/{job}/cancel")).status_code == 409
+        assert said(await page(browser, BACKFILL), "span", class_="mark") == ["cancelled"]

@@ -1,0 +1,22 @@
+"""The panel of those who run the forum: one page for each thing, reached by cards for who may.
+
+Whatever is done here goes by the same functions as the API's, and is in the audit like that.
+"""
+
+from quart import Quart
+
+from actors.agent import ForumAccount
+from forum.database import Database
+from web.pages.admin.backfills import add_backfills
+from web.pages.admin.logs import add_logs
+from web.pages.admin.overview import add_overview
+from web.pages.admin.people import add_people
+from web.site import Site
+
+
+def add_admin_pages(app: Quart, database: Database, site: Site, account: ForumAccount) -> None:
+    """Hang all of them into the app."""
+    add_overview(app, database, site)
+    add_people(app, database, site, account)
+    add_logs(app, database, site)
+    add_backfills(app, database, site)
