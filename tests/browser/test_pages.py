@@ -113,7 +113,7 @@ async def test_in_other_colours(furnished: Pool, chromium: Chromium, theme: str)
         page.get_by_role("button", name="Keep").click()
         page.wait_for_url("/settings?saved")
         page.goto(path)
-        assert page.locator("html").get_attribute("data-theme") in theme.lower()
+        assert str(page.locator("html").get_attribute("data-theme")) in theme.lower()
 
     await no_barriers(chromium, furnished, TOPIC, arrive=arrive)
 
