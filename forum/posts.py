@@ -46,21 +46,33 @@ def new_rkey() -> str:
 def topic_record(title: str, typed: str, *, forum: Ref, board: Ref, rkey: str) -> Fields:
     """A topic on a board; the same whenever it is made for this key. Raises `BadInput`, whose words name the field."""
     place = {"$type": f"{POST}#boardRef", "board": board.strong}
-    return _new({**_titled(title), **_body(typed), "board": place}, forum, rkey)
+    return _new({**_titled(title), **body_of(typed), "board": place}, forum, rkey)
 
 
 def reply_record(typed: str, *, forum: Ref, root: Ref, parent: Ref, rkey: str) -> Fields:
     """A reply to a post in a topic; as above."""
     place = {"$type": f"{POST}#replyRef", "root": root.strong, "parent": parent.strong}
-    return _new({**_body(typed), "reply": place}, forum, rkey)
+    return _new({**body_of(typed), "reply": place}, forum, rkey)
 
 
 def edited_record(record: Fields, typed: str, *, rkey: str, title: str | None = None) -> Fields:
     """What its author makes of a post; all else stays, also what we know nothing of. Raises `BadInput`, as above."""
     kept = {name: value for name, value in record.items() if name != "content"}
-    edited = {**kept, **({} if title is None else _titled(title)), **_body(typed)}
+    edited = {**kept, **({} if title is None else _titled(title)), **body_of(typed)}
     check_record(POST, rkey, edited)
     return edited
+
+
+def body_of(typed: str) -> Fields:
+    """What was typed, as the record's fields. Raises `BadInput`, whose words name the field."""
+    text = tidy(typed)
+    if not text:
+        raise BadInput("missing_field", "text: empty")
+    _check("text", text, graphemes=MARKDOWN_GRAPHEMES, size=MARKDOWN_BYTES)
+    if fits(text, graphemes=TEXT_GRAPHEMES, size=TEXT_BYTES) and is_plain(text):
+        return {"text": text}
+    beginning = excerpt(text, graphemes=TEXT_GRAPHEMES, size=TEXT_BYTES)
+    return {"text": beginning, "content": {"$type": f"{POST}#markdown", "markdown": text}}
 
 
 def tidy(typed: str) -> str:
@@ -79,18 +91,6 @@ def _new(fields: Fields, forum: Ref, rkey: str) -> Fields:
 def _titled(title: str) -> Fields:
     _check("title", title, graphemes=TITLE_GRAPHEMES, size=TITLE_BYTES)
     return {"title": " ".join(title.split())}
-
-
-def _body(typed: str) -> Fields:
-    """What was typed, as the record's fields."""
-    text = tidy(typed)
-    if not text:
-        raise BadInput("missing_field", "text: empty")
-    _check("text", text, graphemes=MARKDOWN_GRAPHEMES, size=MARKDOWN_BYTES)
-    if fits(text, graphemes=TEXT_GRAPHEMES, size=TEXT_BYTES) and is_plain(text):
-        return {"text": text}
-    beginning = excerpt(text, graphemes=TEXT_GRAPHEMES, size=TEXT_BYTES)
-    return {"text": beginning, "content": {"$type": f"{POST}#markdown", "markdown": text}}
 
 
 def _check(name: str, text: str, *, graphemes: int, size: int) -> None:

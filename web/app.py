@@ -30,7 +30,6 @@ from web.modlog import add_mod_log
 from web.origin import add_origin_check
 from web.page_cache import PageCache, cache_pages
 from web.pages import add_pages
-from web.pages.account import add_account
 from web.posts import add_posts
 from web.sessions import add_sessions
 from web.site import Site
@@ -103,9 +102,9 @@ def make_inner_app(
     add_themes(app, database, site, account)
     add_moderation(app, database, site, account)
     add_mod_log(app, database, site)
-    add_posts(app, desk_of(database, site, door))
-    add_account(app, database, site, door)
-    add_pages(app, database, site, account)
+    desk = desk_of(database, site, door)
+    add_posts(app, desk)
+    add_pages(app, database, site, account, door, desk)
     add_live(app, database, site, live, stop)
     return app
 

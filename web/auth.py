@@ -24,7 +24,7 @@ from forum.errors import BadInput, Unavailable
 from forum.sealing import Unsealable, opened, sealed
 from web.cookies import CALLBACK, SIGN_IN_COOKIE, give_session, give_sign_in, take_sign_in
 from web.door import Closed, Door, give_back, revoke, way_in
-from web.limits import limited
+from web.limits import SIGN_INS_A_MINUTE, limited
 from web.next_path import local_path
 from web.signed_in import COOKIE
 from web.site import Site
@@ -40,7 +40,7 @@ log = structlog.get_logger(__name__)
 def add_auth(app: Quart, database: Database, site: Site, door: Door | Closed) -> None:
     """Hang the handlers into the app, each with what it needs."""
     for rule, handler in (
-        (LOGIN, limited(partial(log_in, database, site, door))),
+        (LOGIN, limited(partial(log_in, database, site, door), a_minute=SIGN_INS_A_MINUTE)),
         (CALLBACK, partial(come_back, database, site, door)),
     ):
         app.add_url_rule(rule, endpoint=rule, view_func=handler, methods=["GET"])

@@ -51,9 +51,9 @@ def add_limits(app: Quart, site: Site) -> None:
     app.register_error_handler(RateLimitExceeded, too_often)
 
 
-def limited(handler: RouteCallable) -> RouteCallable:
-    """The handler, marked as one that begins sign-ins."""
-    marked: RouteCallable = rate_limit(SIGN_INS_A_MINUTE, timedelta(minutes=1))(handler)
+def limited(handler: RouteCallable, *, a_minute: int) -> RouteCallable:
+    """The handler, marked as one that each client may ask for so often."""
+    marked: RouteCallable = rate_limit(a_minute, timedelta(minutes=1))(handler)
     return marked
 
 

@@ -17,7 +17,7 @@ from web.params import id_from
 from web.signed_in import sent_token, signed_in
 from web.writing import Desk, Writer, add_post, change_post, remove_post
 
-_is_key = re.compile(r"[\x21-\x7e]{1,200}").fullmatch
+is_key = re.compile(r"[\x21-\x7e]{1,200}").fullmatch
 
 
 def add_posts(app: Quart, desk: Desk) -> None:
@@ -69,7 +69,7 @@ async def writing(desk: Desk) -> Writer:
 def asked_key() -> str | None:
     """What the client calls this write, so that it can ask for it again."""
     key = request.headers.get("Idempotency-Key")
-    if key is not None and not _is_key(key):
+    if key is not None and not is_key(key):
         raise BadRequest("The Idempotency-Key is at most 200 plain characters.")
     return key
 

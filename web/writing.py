@@ -31,6 +31,7 @@ from forum.database import Database, DatabaseAway
 from forum.errors import Unavailable
 from forum.own_writes import OwnWrite, Record, show_own_write
 from forum.posts import edited_record, new_rkey
+from forum.protocol.events import RecordOp
 from forum.reads.writing import Post, written_at
 from forum.records.names import POST
 from forum.writes import KeyTaken, claim, known_rkey
@@ -42,6 +43,10 @@ from web.site import Site
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
+
+
+class KeyUsed(Conflict):
+    """The same Idempotency-Key came with something else before; that may have been written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +101,13 @@ async def remove_post(desk: Desk, writer: Writer, post_id: int) -> OwnWrite:
     return await shown(desk, await ask(desk, writer, lambda own: erase(own, post)))
 
 
+async def version_now(desk: Desk, writer: Writer, post_id: int) -> RecordOp | None:
+    """What its author's server has of a post, whatever the index knows; None: nothing."""
+    async with desk.database.connection() as connection:
+        post = await own_post(connection, writer.did, post_id)
+    return await ask(desk, writer, lambda own: own.record(POST, post.rkey))
+
+
 async def shown(desk: Desk, write: OwnWrite) -> OwnWrite:
     """In the index, for the writer's next read."""
     await show_own_write(desk.database, write, forum_did=desk.site.forum_did)
@@ -121,7 +133,7 @@ def refusing_taken() -> Iterator[None]:
     try:
         yield
     except KeyTaken as error:
-        raise Conflict("The Idempotency-Key was already used for something else.") from error
+        raise KeyUsed("The Idempotency-Key was already used for something else.") from error
 
 
 async def written_before(desk: Desk, writer: Writer, rkey: str) -> OwnWrite | None:

@@ -19,8 +19,9 @@ SELECT l.cid FROM boards b JOIN ledger l ON l.did = $1 AND l.collection = $2 AND
  WHERE b.uri = 'at://' || $1 || '/' || $2 || '/' || $3
 """
 
-# By the posts' primary key, and all beside them by theirs. Seen is what anybody can see, on a board that is there.
-POSTS = """
+# By the posts' primary key or their URI, and all beside them by theirs. Seen is what anybody can see, on a board that
+# is there.
+_POSTS = """
 SELECT p.id, p.did, p.rkey, p.uri, p.cid, p.root_uri, p.deleted_at IS NOT NULL AS deleted,
        t.locked IS NOT NULL AS locked,
        p.shown AND b.uri IS NOT NULL
@@ -31,8 +32,10 @@ SELECT p.id, p.did, p.rkey, p.uri, p.cid, p.root_uri, p.deleted_at IS NOT NULL A
   LEFT JOIN topics t ON t.uri = coalesce(p.root_uri, p.uri)
   LEFT JOIN boards b ON b.uri = t.board_uri
   LEFT JOIN accounts a ON a.did = p.did
- WHERE p.id = ANY ($1::bigint[])
+ WHERE {which}
 """
+POSTS = _POSTS.format(which="p.id = ANY ($1::bigint[])")
+POST_AT = _POSTS.format(which="p.uri = $1")
 
 WRITTEN = "SELECT cid FROM ledger WHERE did = $1 AND collection = $2 AND rkey = $3"
 
@@ -95,6 +98,12 @@ async def board_ref(connection: Connection, forum_did: str, rkey: str) -> Ref | 
 async def posts_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, Post]:
     """Those of the posts that are here, seen or not."""
     return {row["id"]: _post(row) for row in await connection.fetch(POSTS, ids)}
+
+
+async def post_at(connection: Connection, uri: str) -> Post | None:
+    """The post of that URI, if it is here, seen or not."""
+    row = await connection.fetchrow(POST_AT, uri)
+    return None if row is None else _post(row)
 
 
 async def written_at(connection: Connection, did: str, rkey: str) -> Written | None:

@@ -1,37 +1,26 @@
 """Members writing by the API, each at a server of the test's own: shown at once, once, and only what they may."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
 import trio
 
-from actors.health import Board
-from actors.oauth import OAuth
-from actors.resolver import Resolver
 from daemon.pool import Pool
-from forum import ledger, sessions
+from forum import sessions
 from forum.permissions import CREATE_POSTS, CREATE_TOPICS
 from forum.protocol.events import RecordOp
 from forum.records.datamodel import cid_of
-from forum.records.names import BOARD, CATEGORY, FORUM, MOD_ACTION, POST, ROLE
+from forum.records.names import BOARD, CATEGORY, POST, ROLE
 from forum.records.syntax import tid_of
-from forum.sealing import Seal, sealed
 from tests.standins.account_server import AccountServer
 from tests.standins.member_servers import MemberServers
-from tests.web.forum_rows import FORUM_DID, SITE, client_of
+from tests.web.forum_rows import FORUM_DID, SITE
 from tests.web.signing_in import client_as
-from web.app import make_app
-from web.door import Door
+from tests.web.writers import ANN, BOB, SHELF, TOPIC, Forum, Json, planted
 from web.signed_in import COOKIE
-
-ANN, BOB = "did:plc:ann", "did:plc:bob"
-SEAL = Seal("s" * 40)
-NOW = "2026-01-01T00:00:00Z"
-Json = dict[str, Any]  # JSON
 
 WRITES = (("POST", "/api/topics"), ("POST", "/api/posts"), ("PUT", "/api/posts/1"), ("DELETE", "/api/posts/1"))
 
@@ -56,71 +45,15 @@ MALFORMED: tuple[tuple[str, Json, str], ...] = (
 )
 
 
-class Forum:
-    """The forum's repository, as far as it is in the index, and clients of its members."""
-
-    def __init__(self, database: Pool, servers: MemberServers) -> None:
-        self.database, self.servers = database, servers
-        self.commits = 0
-
-    async def put(self, collection: str, rkey: str, record: Json) -> Json:
-        """A record of the forum's own; the reference to it."""
-        self.commits += 1
-        full, rev = {"$type": collection, "createdAt": NOW, **record}, tid_of(1_600_000_000_000_000 + self.commits, 0)
-        op = RecordOp(did=FORUM_DID, collection=collection, rkey=rkey, rev=rev, cid=cid_of(full), record=full)
-        assert await self.apply(op) == 1
-        return {"uri": op.uri, "cid": op.cid}
-
-    async def apply(self, op: RecordOp) -> int:
-        async with self.database.transaction() as tx:
-            await ledger.take_lock(tx)
-            return (await ledger.apply(tx, [op], forum_did=FORUM_DID)).effective
-
-    async def act(self, action: str, subject: str) -> None:
-        """A moderator's, on a DID or the URI of a post."""
-        about = {"did": subject} if subject.startswith("did:") else {"post": {"uri": subject, "cid": "any"}}
-        record = {"action": f"{MOD_ACTION}.{action}", "subject": about, "createdBy": FORUM_DID}
-        await self.put(MOD_ACTION, tid_of(1_600_000_000_000_000 + self.commits, 1), record)
-
-    @asynccontextmanager
-    async def member(self, did: str, *, grant: bytes | None = None) -> AsyncIterator[httpx.AsyncClient]:
-        """Somebody who signed in, at a server of their own; with another grant than that server's if one is given."""
-        own = sealed(SEAL, self.servers.grant(did))
-        async with self.database.transaction() as tx:
-            token = await sessions.create(tx, did, timedelta(days=1), grant_sealed=own if grant is None else grant)
-        async with self.client() as client:
-            client.cookies.set(COOKIE, token)
-            yield client
-
-    def client(self) -> httpx.AsyncClient:
-        web = self.servers.web()
-        resolver = Resolver(client=web, plc_url="", handle_resolver_url=None, dns_server=None, development=False)
-        door = Door(oauth=cast(OAuth, self.servers), seal=SEAL, resolver=resolver)
-        return client_of(make_app(self.database, Board(), SITE, door=door))
-
-    def held(self, did: str) -> list[Json]:
-        """The posts in a member's repository."""
-        return [record for (collection, _), record in self.servers.of(did).records.items() if collection == POST]
-
-
 @pytest.fixture
 async def forum(database: Pool) -> Forum:
-    """With a board."""
-    forum = Forum(database, MemberServers())
-    await forum.put(FORUM, "self", {"name": "Gardeners"})
-    category = await forum.put(CATEGORY, tid_of(1, 0), {"name": "Outdoors"})
-    await forum.put(BOARD, tid_of(2, 0), {"name": "Vegetables", "category": {"category": category}})
-    return forum
+    return await planted(database)
 
 
 @pytest.fixture
 async def ann(forum: Forum) -> AsyncIterator[httpx.AsyncClient]:
     async with forum.member(ANN) as client:
         yield client
-
-
-SHELF = f"at://{FORUM_DID}/{BOARD}/{tid_of(2, 0)}"
-TOPIC = {"title": "Tomatoes", "text": "Red ones?", "boardUri": SHELF}
 
 
 async def made(client: httpx.AsyncClient, path: str = "topics", *, key: str | None = None, **body: object) -> Json:

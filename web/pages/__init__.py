@@ -8,22 +8,32 @@ from quart import Quart
 
 from actors.agent import ForumAccount
 from forum.database import Database
+from web.door import Closed, Door
+from web.pages.account import add_account
 from web.pages.admin import add_admin_pages
 from web.pages.assets import add_assets
 from web.pages.errors import add_error_pages
 from web.pages.feeds import add_feeds
 from web.pages.machines import add_machines
 from web.pages.moderating import add_moderating
+from web.pages.previewing import add_previewing
 from web.pages.reading import add_reading
 from web.pages.who import add_form_check
+from web.pages.writing import add_writing
 from web.site import Site
+from web.writing import Desk
 
 
-def add_pages(app: Quart, database: Database, site: Site, account: ForumAccount) -> None:
+def add_pages(
+    app: Quart, database: Database, site: Site, account: ForumAccount, door: Door | Closed, desk: Desk
+) -> None:
     """Hang all of them into the app."""
     add_form_check(app)
     add_assets(app)
     add_reading(app, database, site)
+    add_account(app, database, site, door)
+    add_writing(app, desk)
+    add_previewing(app, desk)
     add_moderating(app, database, site, account)
     add_admin_pages(app, database, site, account)
     add_feeds(app, database, site)

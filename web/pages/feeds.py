@@ -14,8 +14,8 @@ from forum.reads.accounts import Author
 from forum.reads.latest import Newest, names, newest_topics
 from forum.reads.threads import Post, thread
 from web.pages import links
+from web.pages.addresses import NO_BOARD, NO_TOPIC, board_uri, topic_names
 from web.pages.bodies import html_of
-from web.pages.reading import NO_BOARD, NO_TOPIC, board_uri, topic_names
 from web.pages.showing import asked_words, origin_of
 from web.pages.shown import EVERYTHING, note_shown, note_topic
 from web.site import Site

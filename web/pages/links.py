@@ -19,6 +19,7 @@ from forum.records.syntax import parse_at_uri
 UNKNOWN: Final = ("handle.invalid", None)  # not confirmed, or never asked about
 POSTS: Final = 25  # on a page of a topic
 TOPICS: Final = 25  # on a page of a board; also of what somebody wrote
+NEW: Final = "new"  # after a board's key: where its next topic is written
 HUES: Final = 12  # as many as style.css has colours for
 LONGEST_TITLE: Final = 80
 
@@ -36,7 +37,11 @@ def profile_path(author: Author) -> str:
 
 def board_path(uri: str, slug: str | None) -> str:
     path = f"/b/{_quoted(parse_at_uri(uri).rkey)}"
-    return f"{path}/{slug}" if slug and len(slug) <= 100 and _is_slug(slug) else path
+    return f"{path}/{slug}" if slug and slug != NEW and len(slug) <= 100 and _is_slug(slug) else path
+
+
+def new_topic_path(board_uri: str) -> str:
+    return f"{board_path(board_uri, None)}/{NEW}"
 
 
 def feed_path(board_uri: str) -> str:

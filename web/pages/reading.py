@@ -7,16 +7,19 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as Redirection
 
 from forum.database import Database
+from forum.permissions import CREATE_POSTS
 from forum.reads.accounts import Author
 from forum.reads.board_page import board_page
 from forum.reads.forum import forum_at
 from forum.reads.home import home_page
 from forum.reads.profiles import profile
 from forum.reads.threads import Place, newest_place, place_of, thread
-from forum.records.names import BOARD, POST
-from forum.records.syntax import is_at_identifier, is_did, is_record_key
+from forum.records.names import POST
+from forum.records.syntax import is_did, is_record_key
 from web.pages import links
+from web.pages.addresses import NO_BOARD, NO_MEMBER, NO_REPLY, NO_TOPIC, board_uri, identifier, topic_names
 from web.pages.bodies import html_of
+from web.pages.composing import hindrance_for, reply_form
 from web.pages.moderating import insight_of, tools_for_member, tools_for_topic
 from web.pages.paging import asked_page, pager
 from web.pages.showing import go, show
@@ -24,11 +27,6 @@ from web.pages.shown import EVERYTHING, note_board, note_shown, note_topic
 from web.pages.who import asked_viewer
 from web.params import asked_sort, cursor_for, place_from
 from web.site import Site
-
-NO_BOARD = "There is no such board; perhaps it was removed."
-NO_TOPIC = "There is no such topic; perhaps it was deleted."
-NO_REPLY = "There is no such reply; perhaps it was deleted."
-NO_MEMBER = "Nobody of that name is known here."
 
 Page = Response | Redirection
 
@@ -83,6 +81,7 @@ async def show_board(database: Database, site: Site, rkey: str, slug: str | None
     return show(
         site, "board.html", viewer=viewer, forum=board.forum, path=canonical,
         board=board, at=path, feed=links.feed_path(uri), pager=pages, path_of=path_of, sort=sort,
+        new_topic=links.new_topic_path(uri),
     )  # fmt: skip
 
 
@@ -98,6 +97,7 @@ async def show_topic(database: Database, site: Site, name: str, rkey: str) -> Pa
             raise NotFound(NO_TOPIC)
         posts = (found.opening, *found.replies) if number == 1 else found.replies
         tools = await tools_for_topic(connection, site, viewer, found.opening.uri, posts)
+        hindrance = await hindrance_for(connection, viewer, CREATE_POSTS, locked=found.locked)
     pages = pager(number, total=found.total, size=links.POSTS)
     path = links.topic_path(found.opening.author, found.opening.uri)
     if not (is_did(name) or links.same(path, request.path)):
@@ -105,7 +105,8 @@ async def show_topic(database: Database, site: Site, name: str, rkey: str) -> Pa
     note_topic(found.opening, posts)
     return show(
         site, "topic.html", viewer=viewer, forum=found.forum, path=links.paged(path, number),
-        topic=found, posts=posts, tools=tools, at=path, pager=pages, path_of=partial(links.paged, path),
+        topic=found, posts=posts, tools=tools, at=path, reply=reply_form(path, hindrance),
+        pager=pages, path_of=partial(links.paged, path),
         html=await html_of(database, [post.body for post in posts if not post.deleted]),
     )  # fmt: skip
 
@@ -158,23 +159,3 @@ def to_place(place: Place) -> Page:
     path = links.topic_path(place.author, place.uri)
     there = "" if place.reply_uri is None else links.fragment(links.anchor(place.reply_uri))
     return go(links.paged(path, links.page_of(place.number)) + there)
-
-
-def board_uri(site: Site, rkey: str) -> str:
-    if not is_record_key(rkey):
-        raise NotFound(NO_BOARD)
-    return f"at://{site.forum_did}/{BOARD}/{rkey}"
-
-
-def topic_names(name: str, rkey: str) -> tuple[str, str]:
-    """The author and the record key of a topic's path."""
-    if not is_record_key(rkey):
-        raise NotFound(NO_TOPIC)
-    return identifier(name, NO_TOPIC), rkey
-
-
-def identifier(name: str, otherwise: str) -> str:
-    """A DID, or a handle as handles are written."""
-    if not is_at_identifier(name):
-        raise NotFound(otherwise)
-    return name if is_did(name) else name.lower()

@@ -1,0 +1,59 @@
+"""What scripts ask for while somebody writes: how it will look, and who may be mentioned. All of it works without."""
+
+from functools import partial
+
+from markupsafe import Markup
+from quart import Quart, Response, request
+from werkzeug.exceptions import BadRequest
+
+from forum.errors import BadInput
+from forum.posts import body_of
+from forum.reads.bodies import Body
+from forum.reads.sources import people_in
+from web.answers import answer
+from web.limits import limited
+from web.pages.bodies import rendered
+from web.pages.places import thread_at
+from web.signed_in import signed_in
+from web.writing import Desk
+
+PREVIEWS_A_MINUTE = 60
+
+
+def add_previewing(app: Quart, desk: Desk) -> None:
+    """Hang the handlers into the app, each with what it needs."""
+    preview = limited(partial(show_preview, desk), a_minute=PREVIEWS_A_MINUTE)
+    app.add_url_rule("/preview", endpoint="preview", view_func=preview, methods=["POST"])
+    rule = "/t/<name>/<rkey>/people"
+    app.add_url_rule(rule, endpoint=rule, view_func=partial(list_people, desk))
+
+
+async def show_preview(desk: Desk) -> Response:
+    """The text of a form as the HTML of a post, for who might post it."""
+    await signed_in(desk.database)
+    text = (await request.form).get("text", "")
+    return Response(str(await preview_of(text) or ""), content_type="text/html; charset=utf-8")
+
+
+async def preview_of(text: str) -> Markup | None:
+    """As it will be shown; None if there is nothing to show. What no post may be is 400."""
+    if not text.strip():
+        return None
+    try:
+        fields = body_of(text)
+    except BadInput as bad:
+        raise BadRequest(f"This cannot be shown: {str(bad).removeprefix(f'{bad.reason}: ')}.") from bad
+    content = fields.get("content")
+    markdown = None if content is None else content["markdown"]
+    body = Body(uri="", cid="", text=fields["text"], markdown=markdown, html=None)
+    return Markup(await rendered(body))  # noqa: S704 - `forum.markdown` has cleaned it
+
+
+async def list_people(desk: Desk, name: str, rkey: str) -> Response:
+    """Handles of those who wrote in a topic; whom one can mention there."""
+    async with desk.database.connection() as connection:
+        found = await thread_at(connection, desk.site, name, rkey)
+        people = await people_in(connection, found.opening.uri)
+    response = answer({"people": list(people)})
+    response.headers["Cache-Control"] = "private, max-age=60"
+    return response
