@@ -18,7 +18,7 @@ from actors.web_client import open_web_client
 from bench.measure import Plan, Row, main, ratios
 from bench.repos import settling
 from bench.subject import data_directory
-from demo.daemon import running_daemon, settings_for
+from demo.daemon import running_daemon, settings_for, wait_until
 from demo.network import Network, running_network
 from demo.oauth import open_page, query_of
 from demo.xrpc import Account
@@ -73,6 +73,7 @@ async def opened(network: Network) -> AsyncIterator[Door]:
                 httpx.AsyncClient(base_url=daemon.url, timeout=SECONDS, trust_env=False) as forum,
                 open_web_client(development=True) as web,
             ):
+                await wait_until(daemon.follows)  # before that the door may be closed
                 resolver = Resolver(
                     client=web,
                     plc_url=network.plc,

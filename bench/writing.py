@@ -93,6 +93,7 @@ async def writing_member(network: Network) -> AsyncIterator[Writing]:
                 open_web_client(development=True) as web,
                 open_pool(dsn_of(data_dir / "postgres"), size=1, pulse=Pulse("bench")) as database,
             ):
+                await wait_until(daemon.follows)  # before that the door may be closed
                 await sign_in(forum, account)
                 topic = await first_topic(forum, place.board.uri)
                 [listed] = (await forum.get("/api/boards/1/topics")).json()["topics"]

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import trio
 
+from demo.daemon import POLL_SECONDS
 from demo.oauth import open_page
 from demo.xrpc import Account
+from web.door import STARTING
 
 SECONDS = 60
 
@@ -22,8 +25,12 @@ class Browser:
     http: httpx.AsyncClient
 
     async def begin(self, account: str, **more: str) -> str:
-        """Ask to sign in; where the forum sends one."""
-        response = await self.http.get("/api/auth/login", params={"handle": account, **more})
+        """Ask to sign in, again while the forum is just starting; where it sends one."""
+        while True:
+            response = await self.http.get("/api/auth/login", params={"handle": account, **more})
+            if STARTING not in response.text:
+                break
+            await trio.sleep(POLL_SECONDS)
         assert response.status_code == 303, response.text
         return str(response.headers["location"])
 

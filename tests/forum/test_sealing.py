@@ -1,6 +1,7 @@
 """What is sealed: opened under its secret and later ones, by nobody else, and shown nowhere."""
 
 from dataclasses import dataclass, field
+from string import ascii_letters, digits
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from forum.sealing import Seal, Unsealable, opened, sealed
 
 OLD, NEW = "o" * 32, "n" * 32
+LETTERS = f"{ascii_letters}{digits}-_".encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +35,11 @@ def test_secret_is_changed() -> None:
         Seal(OLD).open(both.seal(b"x"))
 
 
-@given(st.data())
-def test_damaged(data: st.DataObject) -> None:
+@given(place=st.integers(0, 50), step=st.integers(1, 63))
+def test_damaged(place: int, step: int) -> None:
+    """Anywhere, by another letter: but not in the last ones, which may hold bits that base64 leaves unused."""
     closed = Seal(NEW).seal(b"a letter")
-    place = data.draw(st.integers(0, len(closed) - 5))  # the last ones may hold bits that base64 leaves unused
-    other = data.draw(st.sampled_from(b"ABab01-_").filter(lambda byte: byte != closed[place]))
+    other = LETTERS[(LETTERS.index(closed[place]) + step) % len(LETTERS)]
     with pytest.raises(Unsealable):
         Seal(NEW).open(closed[:place] + bytes([other]) + closed[place + 1 :])
 
