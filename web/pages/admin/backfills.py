@@ -80,5 +80,5 @@ async def backfill_page(connection: Connection, site: Site, desk: Desk, *, refus
         needed=await jobs.needed(connection),
         led=await jobs.has_leader(connection, within_seconds=FRESH_SECONDS),
         current=await jobs.current(connection),
-        past=await jobs.history(connection, limit=HISTORY, offset=0),
+        past=[job for job in await jobs.history(connection, limit=HISTORY, offset=0) if job.status != "in_progress"],
     )  # fmt: skip
