@@ -27,6 +27,7 @@ from web.members import add_members
 from web.metrics import PoolFigures
 from web.moderation import add_moderation
 from web.modlog import add_mod_log
+from web.openapi import add_openapi
 from web.origin import add_origin_check
 from web.page_cache import PageCache, cache_pages
 from web.pages import add_pages
@@ -92,6 +93,7 @@ def make_inner_app(
     add_origin_check(app, site)
     add_limits(app, site)
     add_health(app, database, board, account, pool_figures)
+    add_openapi(app)
     add_api(app, database, site)
     add_auth(app, database, site, door)
     add_client_documents(app, database, site, door)
