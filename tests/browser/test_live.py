@@ -1,0 +1,144 @@
+"""Open pages, as their readers see them: others' replies come in, and reading on needs no new page."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+from playwright.sync_api import Browser
+
+from daemon.pool import Pool
+from demo.daemon import wait_until
+from forum.changes import Changes
+from tests.browser.chromium import Chromium, Visitor, visitor
+from tests.browser.looking import barriers
+from tests.browser.serving import serving
+from tests.web.forum_rows import Post, Rows, board_uri
+from web.live import Live
+
+pytestmark = pytest.mark.slow
+
+ANN, BOB = "did:plc:ann", "did:plc:bob"
+ARRIVED, NEWER = "New replies have come in above.", "There are newer replies."
+
+
+class Forum:
+    """One topic with some replies, and whoever has it open."""
+
+    def __init__(self, rows: Rows, topic: Post, url: str, live: Live) -> None:
+        self.rows, self.topic, self.url, self.live = rows, topic, url, live
+        self.path = f"/t/ann.test/{topic.uri.rpartition('/')[2]}"
+
+    async def reply(self, text: str) -> None:
+        """By somebody else, once the page that is open listens."""
+
+        async def is_listening() -> bool:
+            return self.live.listeners > 0
+
+        await wait_until(is_listening)
+        await self.rows.reply(BOB, self.topic, text=text)
+        self.live.tell(Changes(uris=frozenset({self.topic.uri, board_uri(1)})))
+
+
+@asynccontextmanager
+async def forum_with(database: Pool, *, replies: int) -> AsyncIterator[Forum]:
+    rows, live = Rows(database), Live()
+    await rows.forum()
+    await rows.category(1)
+    await rows.board(1)
+    await rows.account(ANN, "ann.test")
+    await rows.account(BOB, "bob.test")
+    topic = await rows.topic(ANN)
+    for _ in range(replies):
+        await rows.reply(BOB, topic)
+    async with serving(database, live=live) as url:
+        yield Forum(rows, topic, url, live)
+
+
+async def meanwhile(chromium: Chromium, forum: Forum, walk: Callable[[Visitor], None], *texts: str) -> None:
+    """The walk, while others reply."""
+
+    def whole(browser: Browser) -> None:
+        with visitor(browser, forum.url) as someone:
+            walk(someone)
+            assert someone.alarms == []
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(chromium.run, whole)
+        for text in texts:
+            await forum.reply(text)
+
+
+async def test_a_reply_arrives(database: Pool, chromium: Chromium) -> None:
+    """At the end of the page, counted, said aloud, and without a barrier."""
+
+    def walk(someone: Visitor) -> None:
+        someone.page.goto(forum.path)
+        someone.page.locator("article").get_by_text("Just now").wait_for()
+        someone.page.get_by_role("status").get_by_text(ARRIVED).wait_for()
+        assert someone.page.locator("article").count() == 3
+        assert someone.page.get_by_text("3 posts").is_visible()
+        assert barriers(someone.page) == []
+
+    async with forum_with(database, replies=1) as forum:
+        await meanwhile(chromium, forum, walk, "Just now")
+
+
+async def test_a_reply_on_a_page_to_come(database: Pool, chromium: Chromium) -> None:
+    """Is told of, with the way to it."""
+
+    def walk(someone: Visitor) -> None:
+        someone.page.goto(forum.path)
+        someone.page.get_by_text(NEWER).wait_for()
+        assert someone.page.locator("article").count() == 25
+        someone.page.get_by_role("link", name="Go to the newest").click()
+        someone.page.get_by_text("On page two").wait_for()
+        assert someone.page.url.partition("#")[0] == f"{forum.url}{forum.path}?page=2"
+
+    async with forum_with(database, replies=24) as forum:
+        await meanwhile(chromium, forum, walk, "On page two")
+
+
+async def test_a_board(database: Pool, chromium: Chromium) -> None:
+    """Says that something is new, and moves nothing under its reader's hands."""
+
+    def walk(someone: Visitor) -> None:
+        someone.page.goto("/b/0000000000001")
+        someone.page.get_by_role("status").get_by_role("link", name="Show it").click()
+        someone.page.get_by_text("2 replies").wait_for()
+
+    async with forum_with(database, replies=1) as forum:
+        await meanwhile(chromium, forum, walk, "Just now")
+
+
+async def test_reading_on(database: Pool, chromium: Chromium) -> None:
+    """The next page comes below this one, and the address is that of where one is."""
+
+    def walk(someone: Visitor) -> None:
+        page = someone.page
+        page.goto(forum.path)
+        for number, posts in ((2, 50), (3, 61)):
+            page.get_by_role("link", name="Show more").click()
+            page.wait_for_url(f"{forum.path}?page={number}")
+            assert page.locator("article").count() == posts
+        assert page.get_by_role("link", name="Show more").count() == 0
+        assert len(set(page.locator("article").evaluate_all("all => all.map(one => one.id)"))) == 61
+        page.reload()
+        assert page.locator("article").count() == 11
+
+    async with forum_with(database, replies=60) as forum:
+        await meanwhile(chromium, forum, walk)
+
+
+async def test_without_scripts(database: Pool, chromium: Chromium) -> None:
+    """The same link leads to the next page."""
+
+    def walk(browser: Browser) -> None:
+        with visitor(browser, forum.url, java_script_enabled=False) as someone:
+            someone.page.goto(forum.path)
+            someone.page.get_by_role("link", name="Show more").click()
+            assert someone.page.locator("article").count() == 5
+            assert someone.page.get_by_role("status").inner_text() == ""
+
+    async with forum_with(database, replies=29) as forum:
+        await chromium.run(walk)
