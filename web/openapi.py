@@ -13,7 +13,8 @@ from markupsafe import Markup
 from quart import Quart, Response
 
 from web.answers import answer
-from web.described import ANYONE, CALLS, SIGNED_IN, Call, Error
+from web.api_types import Error
+from web.described import ANYONE, CALLS, SIGNED_IN, Call
 from web.signed_in import COOKIE
 
 Json = dict[str, Any]  # Any: JSON

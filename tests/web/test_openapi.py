@@ -11,16 +11,19 @@ import trio
 from actors.agent import ForumAccount, account_of
 from actors.health import Board
 from daemon.pool import Pool
+from forum import permissions
 from tests.standins.account_server import AccountServer
 from tests.web.forum_rows import SITE, AwayDatabase, client_of
 from tests.web.staff import OWNER, Scene, staffed
+from web.acting import Kind
 from web.app import make_app, make_inner_app
-from web.described import ANYONE, CALLS
+from web.described import ANYONE, CALLS, SIGNED_IN
 from web.door import CLOSED
 from web.live import Live
 from web.openapi import routes
 
 READS = sorted(route for route, call in CALLS.items() if route.startswith("GET ") and call.answers.get(200))
+ALL = {permission for call in CALLS.values() for permission in call.who}
 FOR_SOME = sorted(route for route, call in CALLS.items() if call.who != (ANYONE,))
 
 
@@ -42,6 +45,19 @@ def test_every_path_parameter_reaches_its_handler() -> None:
         view = app.view_functions[rule.endpoint]
         if rule.rule.startswith("/api/") and isinstance(view, partial):
             assert rule.arguments <= set(inspect.signature(view).parameters)
+
+
+def test_permissions_are_those_the_handlers_ask_for() -> None:
+    """A handler names them in its own text; those of moderation are their kind's."""
+    app = make_inner_app(AwayDatabase(), Board(), SITE, account_of(None), CLOSED, trio.Event(), None, Live())
+    for rule in app.url_map.iter_rules():
+        view = app.view_functions[rule.endpoint]
+        if not rule.rule.startswith(("/api/admin/", "/api/mod/")) or not isinstance(view, partial):
+            continue
+        kinds = {arg.permission for arg in view.args if isinstance(arg, Kind)}
+        named = {getattr(permissions, name, None) for name in view.func.__code__.co_names} & ALL
+        [method] = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        assert set(CALLS[f"{method} {rule.rule}"].who) == (kinds | named or {SIGNED_IN}), rule.rule
 
 
 async def test_document_and_page() -> None:
