@@ -1,4 +1,4 @@
-"""What was written, to be written on: a plain text as Markdown that says the same, a post as a quote in another. Pure."""
+"""What was written, to be written on: plain text as Markdown that says the same, a post as a quote in another. Pure."""
 
 import re
 
