@@ -11,6 +11,7 @@ from actors.server import listen, port_of, run_server
 from forum.database import Database
 from tests.web.forum_rows import FORUM_DID
 from web.app import make_app
+from web.door import CLOSED, Closed, Door
 from web.live import Live
 from web.site import Site
 
@@ -18,12 +19,13 @@ GRACE_SECONDS = 1  # for connections that a browser keeps open
 
 
 @asynccontextmanager
-async def serving(database: Database, *, live: Live | None = None) -> AsyncIterator[str]:
+async def serving(database: Database, *, live: Live | None = None, door: Door | Closed = CLOSED) -> AsyncIterator[str]:
     """Its address. Whoever gives open pages tells them of changes."""
     stop = trio.Event()
     async with await listen(0) as listener, trio.open_nursery() as nursery:
         url = f"http://127.0.0.1:{port_of(listener)}"
-        app = make_app(database, Board(), Site(forum_did=FORUM_DID, public_origin=url), stop=stop, live=live)
+        site = Site(forum_did=FORUM_DID, public_origin=url)
+        app = make_app(database, Board(), site, door=door, stop=stop, live=live)
         pulse = Pulse("server")
         await nursery.start(partial(run_server, app, listener, stop=stop, pulse=pulse, grace_seconds=GRACE_SECONDS))
         yield url

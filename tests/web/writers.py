@@ -62,18 +62,23 @@ class Forum:
     @asynccontextmanager
     async def member(self, did: str, *, grant: bytes | None = None) -> AsyncIterator[httpx.AsyncClient]:
         """Somebody who signed in, at a server of their own; with another grant than that server's if one is given."""
-        own = sealed(SEAL, self.servers.grant(did))
-        async with self.database.transaction() as tx:
-            token = await sessions.create(tx, did, timedelta(days=1), grant_sealed=own if grant is None else grant)
         async with self.client() as client:
-            client.cookies.set(COOKIE, token)
+            client.cookies.set(COOKIE, await self.session(did, grant=grant))
             yield client
 
+    async def session(self, did: str, *, grant: bytes | None = None) -> str:
+        """As a cookie has it."""
+        own = sealed(SEAL, self.servers.grant(did))
+        async with self.database.transaction() as tx:
+            return await sessions.create(tx, did, timedelta(days=1), grant_sealed=own if grant is None else grant)
+
     def client(self, database: Database | None = None) -> httpx.AsyncClient:
+        return client_of(make_app(database or self.database, Board(), SITE, door=self.door()))
+
+    def door(self) -> Door:
         web = self.servers.web()
         resolver = Resolver(client=web, plc_url="", handle_resolver_url=None, dns_server=None, development=False)
-        door = Door(oauth=cast(OAuth, self.servers), seal=SEAL, resolver=resolver)
-        return client_of(make_app(database or self.database, Board(), SITE, door=door))
+        return Door(oauth=cast(OAuth, self.servers), seal=SEAL, resolver=resolver)
 
     def held_uris(self, did: str) -> list[str]:
         """Of the posts in a member's repository."""

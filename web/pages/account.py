@@ -32,6 +32,16 @@ SETTINGS: Final = "/settings"
 SESSIONS: Final = f"{SETTINGS}#sessions"
 OUR_FORMS: Final = "form-action 'self'"
 
+# What browsers say they are, and what they run on. Most claim to be others, too: the first that fits is meant.
+BROWSERS: Final = (
+    ("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser/", "Samsung Internet"), ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"), ("Chrome/", "Chrome"), ("CriOS/", "Chrome"), ("Safari/", "Safari"),
+)  # fmt: skip
+SYSTEMS: Final = (
+    ("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"), ("Linux", "Linux"),
+)  # fmt: skip
+
 
 def add_account(app: Quart, database: Database, site: Site, door: Door | Closed) -> None:
     """Hang the handlers into the app, each with what it needs."""
@@ -117,8 +127,14 @@ async def show_settings(database: Database, site: Site) -> Response:
         site, "settings.html", viewer=viewer, forum=forum, path=None,
         languages=languages(), chosen_language=chosen_language(), themes=THEMES, schemes=SCHEMES,
         is_saved="saved" in request.args,
-        sessions=[(session, session.is_of(sent_token())) for session in found],
+        sessions=[(session, browser_of(session.user_agent or ""), session.is_of(sent_token())) for session in found],
     )  # fmt: skip
+
+
+def browser_of(user_agent: str) -> str:
+    """As people know it, from what it says of itself; empty if it says nothing that is known."""
+    found = (next((name for sign, name in signs if sign in user_agent), "") for signs in (BROWSERS, SYSTEMS))
+    return ", ".join(filter(None, found))
 
 
 async def keep_settings(site: Site) -> Response:

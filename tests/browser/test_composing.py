@@ -1,0 +1,334 @@
+"""Writing in a browser: with a real sign-in from end to end, also without scripts; and what scripts add to it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+import trio
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from daemon.pool import Pool
+from demo.daemon import wait_until
+from demo.xrpc import Account
+from forum.records.names import POST
+from tests.browser.chromium import Chromium, Visitor, visitor
+from tests.browser.looking import barriers
+from tests.browser.serving import serving
+from tests.browser.signing_in import give, press
+from tests.e2e.scene import Scene
+from tests.web.writers import ANN, BOB, SHELF_KEY, TOPIC, Forum, planted
+from web.signed_in import COOKIE
+
+pytestmark = pytest.mark.slow
+
+AWAY = "Your account's server does not answer right now; please try again."
+NEW = f"/b/{SHELF_KEY}/new"
+NAME = "INSERT INTO accounts (did, handle) VALUES ($1, $2) ON CONFLICT (did) DO UPDATE SET handle = excluded.handle"
+
+Walk = Callable[[Visitor], None]
+
+
+@asynccontextmanager
+async def open_forum(scene: Scene) -> AsyncIterator[str]:
+    async with scene.daemon() as daemon:
+        await wait_until(daemon.follows)
+        await scene.wait_equal()
+        yield daemon.url
+
+
+def sign_in(visitor: Visitor, account: Account) -> None:
+    """As people do: by the page's button, and the form behind it."""
+    visitor.page.get_by_role("link", name="Sign in").first.click()
+    visitor.page.get_by_label("Your handle").fill(account.handle)
+    press(visitor, "Continue")
+    give(visitor, account.password)
+    press(visitor, "Authorize")
+
+
+def body(page: Page, number: int) -> str:
+    return page.locator(".post .body").nth(number).inner_text()
+
+
+def write(page: Page, label: str, text: str, button: str) -> None:
+    page.get_by_label(label, exact=True).fill(text)
+    page.get_by_role("button", name=button, exact=True).click()
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("has_scripts", [True, False])
+async def test_from_end_to_end(scene: Scene, chromium: Chromium, has_scripts: bool) -> None:
+    """Signed in at one's own server: a topic, a reply that quotes it, an edit, a deletion; and out again."""
+    ann = await scene.pds.account("ann")
+    board = f"/b/{scene.board.uri.rpartition('/')[2]}"
+
+    def walk(browser: Browser) -> None:
+        with visitor(browser, url) as someone:  # servers' own pages do not do without scripts
+            someone.page.goto(board)
+            someone.page.get_by_role("link", name="New topic", exact=True).click()
+            sign_in(someone, ann)
+            someone.page.get_by_label("Title").wait_for()
+            session = someone.cookie(COOKIE) or {}
+        with visitor(browser, url, java_script_enabled=has_scripts, viewport={"width": 360, "height": 700}) as someone:
+            page = someone.page
+            someone.plant(COOKIE, session["value"], url)
+            page.goto(f"{board}/new")
+            page.get_by_label("Title").fill("Slugs")
+            write(page, "Text", "What *do* they want?", "Post")
+            page.get_by_role("heading", name="Slugs").wait_for()
+            assert body(page, 0) == "What do they want?"
+
+            page.get_by_role("link", name="Quote").click()
+            reply = page.get_by_label("Your reply", exact=True)
+            quote = f"> @{ann.handle}:\n>\n> What *do* they want?\n\n"
+            expect(reply).to_have_value(quote)
+            write(page, "Your reply", f"{quote}Lettuce.", "Post")
+            page.locator("article:target").get_by_text("Lettuce.").wait_for()
+
+            page.locator("article").nth(1).get_by_role("link", name="Edit").click()
+            write(page, "Text", "Beer.", "Save")
+            page.locator("article:target").get_by_text("Beer.").wait_for()
+            page.locator("article").nth(1).get_by_role("link", name="Delete").click()
+            page.get_by_role("button", name="Delete").click()
+            page.get_by_text("Deleted by its author.").wait_for()
+
+            page.locator(".menu summary").click()
+            page.get_by_role("button", name="Sign out").click()
+            page.get_by_role("link", name="Sign in").first.wait_for()
+            assert someone.cookie(COOKIE) is None
+            assert someone.alarms == []
+
+    async with open_forum(scene) as url:
+        await chromium.run(walk)
+        assert [record["title"] for _, record in await scene.pds.records(ann.did, POST)] == ["Slugs"]
+
+
+@pytest.mark.network
+async def test_the_server_is_lost(scene: Scene, chromium: Chromium) -> None:
+    """In the middle of a post: the text comes back with a sentence, and goes through when the server does."""
+    ann = await scene.pds.account("ann")
+
+    def walk(browser: Browser) -> None:
+        with visitor(browser, url) as someone:
+            page = someone.page
+            page.goto(f"/b/{scene.board.uri.rpartition('/')[2]}/new")
+            sign_in(someone, ann)
+            page.get_by_label("Title").fill("Slugs")
+            page.get_by_label("Text", exact=True).fill("All my thoughts")
+            trio.from_thread.run(scene.network.stop_pds, trio_token=token)
+            press(someone, "Post")
+            page.get_by_role("alert").get_by_text(AWAY).wait_for()
+            assert page.get_by_label("Text", exact=True).input_value() == "All my thoughts"
+            trio.from_thread.run(scene.network.start_pds, trio_token=token)
+            press(someone, "Post")
+            page.get_by_role("heading", name="Slugs").wait_for()
+            assert body(page, 0) == "All my thoughts"
+
+    token = trio.lowlevel.current_trio_token()
+    async with open_forum(scene) as url:
+        await chromium.run(walk)
+
+
+@pytest.fixture
+async def forum(database: Pool) -> Forum:
+    """Ann's and Bob's, with a topic of Bob's."""
+    forum = await planted(database)
+    async with forum.member(BOB) as bob:
+        await bob.post("/api/topics", json=TOPIC | {"title": "Slugs", "text": "One.\n\nTwo ||three||."})
+    async with database.connection() as connection:
+        for did, handle in ((ANN, "ann.test"), (BOB, "bob.test")):
+            await connection.execute(NAME, did, handle)
+    return forum
+
+
+@asynccontextmanager
+async def writing(forum: Forum, chromium: Chromium) -> AsyncIterator[Callable[[Walk], Awaitable[None]]]:
+    """What lets Ann walk, signed in."""
+    session = await forum.session(ANN)
+    async with serving(forum.database, door=forum.door()) as url:
+
+        async def go(walk: Walk) -> None:
+            def begin(browser: Browser) -> None:
+                with visitor(browser, url, viewport={"width": 360, "height": 800}, reduced_motion="reduce") as ann:
+                    ann.plant(COOKIE, session, url)
+                    ann.page.goto(f"/b/{SHELF_KEY}")
+                    walk(ann)
+                    assert ann.alarms == []
+
+            await chromium.run(begin)
+
+        yield go
+
+
+def open_topic(page: Page) -> None:
+    page.get_by_role("link", name="Slugs").click()
+    page.locator("#text-count").get_by_text("0 of 20,000 characters").wait_for()
+
+
+def field(page: Page) -> Locator:
+    return page.locator("#text")
+
+
+async def test_a_draft(forum: Forum, chromium: Chromium) -> None:
+    """Kept where it was begun, until it is sent or thrown away; nobody else's."""
+
+    def walk(ann: Visitor) -> None:
+        page = ann.page
+        open_topic(page)
+        topic = page.url
+        field(page).fill("Half a thought")
+        page.goto("/about")
+        page.goto(topic)
+        page.get_by_text("This is what you had begun to write.").wait_for()
+        assert field(page).input_value() == "Half a thought"
+        page.goto(NEW)
+        assert field(page).input_value() == ""
+
+        page.goto(topic)
+        write(page, "Your reply", "A whole thought", "Post")
+        page.locator("article:target").wait_for()
+        assert field(page).input_value() == ""
+        assert page.evaluate("localStorage.length") == 0
+
+        field(page).fill("Never mind")
+        page.goto("/about")
+        page.goto(topic)
+        page.get_by_role("button", name="Discard it").click()
+        assert field(page).input_value() == ""
+        page.goto("/about")
+        assert page.evaluate("localStorage.length") == 0
+
+    async with writing(forum, chromium) as go:
+        await go(walk)
+
+
+async def test_a_draft_outlives_a_refusal(forum: Forum, chromium: Chromium) -> None:
+    """What comes back from the server is newer than the draft, which stays until the post is made."""
+
+    def walk(ann: Visitor) -> None:
+        page = ann.page
+        open_topic(page)
+        topic = page.url
+        forum.servers.of(ANN).answers["putRecord"] = httpx.Response(502)
+        write(page, "Your reply", "Try me", "Post")
+        page.get_by_role("alert").get_by_text(AWAY).wait_for()
+        assert field(page).input_value() == "Try me"
+        page.goto(topic)
+        page.get_by_text("This is what you had begun to write.").wait_for()
+        assert field(page).input_value() == "Try me"
+
+    async with writing(forum, chromium) as go:
+        await go(walk)
+
+
+async def test_counting(forum: Forum, chromium: Chromium) -> None:
+    """As readers count; what is too much is said, and not sent."""
+
+    def walk(ann: Visitor) -> None:
+        page = ann.page
+        page.get_by_role("link", name="New topic", exact=True).click()
+        for typed, said in (
+            ("👩‍👩‍👧‍👧 é 🇩🇪", "5 of 120 characters"),
+            ("x" * 120, "120 of 120 characters"),
+            ("👩‍👩‍👧‍👧" * 122, "2 characters too many"),
+        ):
+            page.get_by_label("Title").fill(typed)
+            page.locator("#title-count").get_by_text(said, exact=True).wait_for()
+        write(page, "Text", "x", "Post")
+        assert page.url.endswith(NEW)
+        assert page.evaluate("document.activeElement.id") == "title"
+
+    async with writing(forum, chromium) as go:
+        await go(walk)
+
+
+async def test_a_preview(forum: Forum, chromium: Chromium) -> None:
+    """Without leaving the page, and kept up to date; what cannot be shown, the form itself says."""
+
+    def walk(ann: Visitor) -> None:
+        page = ann.page
+        open_topic(page)
+        write(page, "Your reply", "*Soon*", "Preview")
+        page.get_by_role("region", name="Preview").locator("em").get_by_text("Soon").wait_for()
+        field(page).fill("*Sooner*")
+        page.get_by_role("region", name="Preview").locator("em").get_by_text("Sooner").wait_for()
+        assert barriers(page) == []
+        field(page).fill("x" * 20_001)
+        page.get_by_role("button", name="Preview").click()
+        page.get_by_text("This is 1 character too long.").wait_for()
+        assert field(page).input_value() == "x" * 20_001
+
+    async with writing(forum, chromium) as go:
+        await go(walk)
+
+
+async def test_quoting(forum: Forum, chromium: Chromium) -> None:
+    """The whole post, or what is selected of it, below what was begun; the form tells what it answers."""
+
+    def walk(ann: Visitor) -> None:
+        page = ann.page
+        open_topic(page)
+        field(page).fill("Well.")
+        page.get_by_role("link", name="Quote").click()
+        expect(field(page)).to_have_value("Well.\n\n> @bob.test:\n>\n> One.\n>\n> Two ||three||.\n\n")
+        expect(page.locator("form .answers span")).to_have_text("In answer to bob.test")
+        expect(page.locator("form .answers q")).to_have_text("One. Two […].")
+
+        field(page).fill("")
+        page.locator(".post .body p").first.select_text()
+        page.locator("button.pick").click()
+        assert field(page).input_value() == "> @bob.test:\n>\n> One.\n\n"
+        page.get_by_role("link", name="Answer the topic instead").click()
+        assert page.locator("[name=to]").input_value() == ""
+        assert page.evaluate("document.activeElement.id") == "text"
+
+    async with writing(forum, chromium) as go:
+        await go(walk)
+
+
+async def test_mentions(forum: Forum, chromium: Chromium) -> None:
+    """By the keyboard alone."""
+
+    def walk(ann: Visitor) -> None:
+        page = ann.page
+        open_topic(page)
+        field(page).press_sequentially("Hello @b")
+        page.get_by_role("option", name="bob.test").wait_for()
+        assert barriers(page) == []
+        field(page).press("Enter")
+        assert field(page).input_value() == "Hello @bob.test "
+        field(page).press_sequentially("@b")
+        page.get_by_role("option", name="bob.test").wait_for()
+        field(page).press("Escape")
+        page.get_by_role("listbox").wait_for(state="hidden")
+        assert field(page).input_value() == "Hello @bob.test @b"
+
+    async with writing(forum, chromium) as go:
+        await go(walk)
+
+
+async def test_barriers(forum: Forum, chromium: Chromium) -> None:
+    """None in any state of the form, at any width, in light and dark."""
+
+    def walk(ann: Visitor) -> None:
+        page = ann.page
+        open_topic(page)
+        page.locator(".menu summary").click()
+        assert barriers(page) == []
+        page.get_by_role("link", name="Reply", exact=True).last.click()
+        page.locator("details.help summary").click()
+        assert barriers(page) == []
+        page.goto(NEW)
+        assert barriers(page) == []
+        forum.servers.of(ANN).answers["putRecord"] = httpx.Response(502)
+        page.get_by_label("Title").fill("x")
+        write(page, "Text", "x", "Post")
+        page.get_by_role("alert").wait_for()
+        assert barriers(page) == []
+        page.goto("/settings?saved")
+        assert barriers(page) == []
+        page.goto("/api/auth/login?handle=")
+        assert barriers(page) == []
+
+    async with writing(forum, chromium) as go:
+        await go(walk)
