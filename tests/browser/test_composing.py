@@ -176,11 +176,13 @@ async def test_a_draft(forum: Forum, chromium: Chromium) -> None:
         page = ann.page
         open_topic(page)
         topic = page.url
+        page.get_by_role("link", name="Reply", exact=True).last.click()
         field(page).fill("Half a thought")
         page.goto("/about")
         page.goto(topic)
         page.get_by_text("This is what you had begun to write.").wait_for()
         assert field(page).input_value() == "Half a thought"
+        expect(page.locator("form .answers span")).to_have_text("In answer to bob.test")
         page.goto(NEW)
         assert field(page).input_value() == ""
 
@@ -313,9 +315,14 @@ async def test_barriers(forum: Forum, chromium: Chromium) -> None:
     def walk(ann: Visitor) -> None:
         page = ann.page
         open_topic(page)
-        page.locator(".menu summary").click()
+        menu = page.locator("details.menu")
+        menu.locator("summary").press("Enter")
         assert barriers(page) == []
+        page.keyboard.press("Escape")
+        expect(menu).not_to_have_attribute("open", "")
+        menu.locator("summary").click()
         page.get_by_role("link", name="Reply", exact=True).last.click()
+        expect(menu).not_to_have_attribute("open", "")
         page.locator("details.help summary").click()
         assert barriers(page) == []
         page.goto(NEW)

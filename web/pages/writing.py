@@ -40,6 +40,7 @@ from web.pages.refusals import FORESEEN, refusal_of
 from web.pages.showing import asked_words, show
 from web.pages.who import StaleForm, Viewer, asked_viewer
 from web.posts import writing
+from web.site import Site
 from web.writing import Desk, KeyUsed, Writer, add_post, change_post, remove_post, version_now
 
 WRITTEN_COOKIE: Final = "atbb_written"  # tells compose.js whose draft has become a post
@@ -207,15 +208,15 @@ async def sent(desk: Desk, find: Find, act: Act, place: Place, refusal: HTTPExce
         write = await act(desk, writer, place, typed)
     except FORESEEN as error:
         return form_page(desk.site, viewer, await again(desk, place, typed, error))
-    return done(place, viewer, write)
+    return done(desk.site, place, viewer, write)
 
 
-def done(place: Place, viewer: Viewer | None, write: OwnWrite) -> Response:
+def done(site: Site, place: Place, viewer: Viewer | None, write: OwnWrite) -> Response:
     """There, and the draft is no longer needed."""
     author = Author(did=write.did, handle=None) if viewer is None else viewer.author
     path = {"topic": links.topic_path(author, write.uri), "reply": links.reply_path(place.back, write.uri)}
     response = gone_to(path.get(place.kind, place.back))
-    response.set_cookie(WRITTEN_COOKIE, place.action, max_age=WRITTEN_SECONDS, samesite="Lax")
+    response.set_cookie(WRITTEN_COOKIE, place.action, max_age=WRITTEN_SECONDS, secure=site.is_https, samesite="Lax")
     return response
 
 

@@ -69,6 +69,8 @@ function keepDraft(owner) {
   const isQuote = begun.text && !form.elements.seen.value && !draft.text.includes(begun.text.trim());
   text.value = isQuote ? `${draft.text.trimEnd()}\n\n${begun.text}` : draft.text;
   if (title && draft.title) title.value = draft.title;
+  const answered = to.value ? null : document.getElementById(draft.to);
+  if (answered) answer(answered, draft.to);
   const note = form.querySelector("[data-draft]");
   const discard = Object.assign(document.createElement("button"), { type: "button", textContent: form.dataset.discard });
   discard.addEventListener("click", () => {

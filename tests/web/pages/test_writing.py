@@ -13,6 +13,7 @@ from forum.records.names import POST
 from tests.web.forum_rows import AwayDatabase
 from tests.web.pages.conftest import HTML
 from tests.web.pages.parsed import Parsed, parsed
+from tests.web.signing_in import client_as
 from tests.web.writers import ANN, BOB, SHELF_KEY, Forum, planted
 from web.pages.previewing import PREVIEWS_A_MINUTE
 from web.pages.who import STALE
@@ -201,6 +202,31 @@ async def test_no_rights(forum: Forum, ann: httpx.AsyncClient, bob: httpx.AsyncC
     response = await send(bob, f"{topic}/reply", form)
     assert response.status_code == 403
     assert fields(parsed(response.text))["text"] == "Mine"
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("UPDATE settings SET default_role = NULL", "has to let you in before you can write"),
+        ("INSERT INTO roles (uri, name, permissions, priority, created_at) VALUES ('at://x', 'Member', '{}', 9, now())",
+         "Your role in this forum does not let you write here."),
+    ],
+)  # fmt: skip
+async def test_roles(forum: Forum, bob: httpx.AsyncClient, topic: str, statement: str, why: str) -> None:
+    """Who has none yet waits for one; one that may only read is said to."""
+    async with forum.database.connection() as connection:
+        await connection.execute(statement)
+    for path in (topic, f"{topic}/reply", NEW):
+        found = await page(bob, path)
+        assert why in found.all("p", class_="note")[-1].text
+        assert not found.all("textarea")
+
+
+async def test_nobody_can_write(forum: Forum, database: Pool) -> None:
+    """Where nobody can sign in, not even with a session that the operator made."""
+    async with client_as(database, ANN) as browser:
+        browser.headers.update(HTML)
+        assert "Nothing can be written here" in (await page(browser, NEW)).one("p", class_="note").text
 
 
 async def test_the_moderators_reason(forum: Forum, bob: httpx.AsyncClient) -> None:
