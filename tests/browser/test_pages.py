@@ -110,7 +110,7 @@ async def test_in_other_colours(furnished: Pool, chromium: Chromium, theme: str)
         page = someone.page
         page.goto("/settings")
         page.get_by_label(theme).check()
-        page.get_by_role("button", name="Keep").click()
+        page.get_by_role("button", name="Save").click()
         page.wait_for_url("/settings?saved")
         page.goto(path)
         assert str(page.locator("html").get_attribute("data-theme")) in theme.lower()

@@ -18,6 +18,7 @@ from web.signed_in import COOKIE
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
+PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile/15E148 Safari/604.1"
 DENIED = "You were not signed in: it was not allowed, or not in time."
 
 
@@ -45,7 +46,7 @@ async def test_there_and_back(scene: Scene, chromium: Chromium) -> None:
             token = hidden_session_of(someone)
             assert someone.cookie(SIGN_IN_COOKIE) is None
 
-            someone.page.get_by_label(f"Your account: {ann.handle}").click()
+            someone.page.get_by_role("banner").get_by_text(ann.handle).click()
             press(someone, "Sign out")
             someone.page.wait_for_url("/")
             assert who(someone) is None
@@ -109,14 +110,14 @@ async def test_two_browsers(scene: Scene, chromium: Chromium) -> None:
     ann = await scene.pds.account("ann")
 
     def walk(browser: Browser) -> None:
-        with visitor(browser, url) as laptop, visitor(browser, url, user_agent="Phone") as phone:
+        with visitor(browser, url) as laptop, visitor(browser, url, user_agent=PHONE) as phone:
             for browsing in (laptop, phone):
                 sign_in(browsing, ann)
             laptop.page.goto("/settings")
             sessions = laptop.page.locator("#sessions").get_by_role("listitem")
             assert sessions.count() == 2
-            sessions.filter(has_text="Phone").get_by_role("button", name="Sign out").click()
-            sessions.filter(has_text="Phone").wait_for(state="detached")
+            sessions.filter(has_text="Safari, iPhone").get_by_role("button", name="Sign out").click()
+            sessions.filter(has_text="Safari, iPhone").wait_for(state="detached")
             assert sessions.count() == 1
             assert (who(laptop), who(phone)) == (ann.handle, None)
 
