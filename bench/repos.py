@@ -72,7 +72,7 @@ class Settling:
 @asynccontextmanager
 async def settling(network: Network) -> AsyncIterator[Settling]:
     """A forum with a board, and nobody there."""
-    address = network.pds[0]
+    address = network.pds
     async with httpx.AsyncClient(timeout=PATIENCE, trust_env=False) as http:
         pds = Pds(address, http)
         forum = await pds.account("plaza")

@@ -77,7 +77,7 @@ async def opened(network: Network) -> AsyncIterator[Door]:
                 resolver = Resolver(
                     client=web,
                     plc_url=network.plc,
-                    handle_resolver_url=network.pds[0].url,
+                    handle_resolver_url=network.pds.url,
                     dns_server=None,
                     development=True,
                 )

@@ -34,7 +34,7 @@ def main() -> None:
         data_dir.chmod(0o711)  # as root, PostgreSQL runs under another account, which must get through
         say("Starting a network: a PLC directory and a personal data server")
         with running_network() as network:
-            say(f"PLC {network.plc}, PDS {network.pds[0].url}")
+            say(f"PLC {network.plc}, PDS {network.pds.url}")
             status = trio.run(until_signal, network, data_dir)
     print("Everything is ended.")
     sys.exit(status)
@@ -62,7 +62,7 @@ async def show(network: Network, data_dir: Path) -> None:
     """The demonstration, which then stays; it returns if the index is not equal."""
     log_file = data_dir / "daemon.log"
     with log_file.open("w") as log:
-        async with client_of(network.pds[0]) as pds:
+        async with client_of(network.pds) as pds:
             forum = await pds.account("longbench", unique=False)  # "forum" is a reserved name
             settings = settings_for(
                 network, forum.did, data_dir, FORUM_PASSWORD=forum.password, PORT=os.environ.get("PORT", "0")

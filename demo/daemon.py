@@ -112,7 +112,7 @@ async def ended(daemon: Daemon) -> None:
 
 def settings_for(network: Network, forum_did: str, data_dir: Path, **more: str) -> dict[str, str]:
     """What a daemon needs to follow the network's first PDS. Without DATABASE_URL it keeps an embedded PostgreSQL."""
-    first = network.pds[0]
+    first = network.pds
     return {
         "ATBB_DEVELOPMENT": "true",
         "BACKFILL_RATE_LIMIT": "1000",

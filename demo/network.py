@@ -1,4 +1,4 @@
-"""The AT Protocol network of `tests/network/net.mjs`: one PLC directory and N personal data servers, as a subprocess.
+"""The AT Protocol network of `tests/network/net.mjs`: one PLC directory and personal data servers, as a subprocess.
 
 `running_network` is synchronous, so one network can serve many runs of trio (a pytest session); its commands are not.
 """
@@ -6,9 +6,9 @@
 import json
 import platform
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,36 +35,43 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A running network; one command at a time."""
+    """A running network, seen from one of its PDSes; one command at a time."""
 
     plc: str
-    pds: tuple[Address, ...]
+    pds: Address
     process: subprocess.Popen[str]
 
-    async def stop_pds(self, index: int = 0) -> None:
-        """End a PDS and its connections; its data stays."""
-        await self._command(cmd="stop", pds=index)
+    @asynccontextmanager
+    async def with_new_pds(self) -> AsyncIterator["Network"]:
+        """The same directory with one more PDS, which knows nobody yet and is gone after the block."""
+        pds = address_of(await trio.to_thread.run_sync(partial(command, self.process, cmd="open")))
+        try:
+            yield replace(self, pds=pds)
+        finally:
+            with trio.CancelScope(shield=True):
+                await self._command(cmd="close", pds=pds.url)
 
-    async def start_pds(self, index: int = 0) -> None:
+    async def stop_pds(self) -> None:
+        """End the PDS and its connections; its data stays."""
+        await self._command(cmd="stop", pds=self.pds.url)
+
+    async def start_pds(self) -> None:
         """Start it again, at the same address. Starting a running one is an error."""
-        await self._command(cmd="start", pds=index)
+        await self._command(cmd="start", pds=self.pds.url)
 
     async def map(self, origin: str, to: str) -> None:
         """Have the PDSes fetch what is at an https origin from a local server."""
         await self._command(cmd="map", origin=origin, to=to)
 
-    async def _command(self, **command: object) -> None:
-        await trio.to_thread.run_sync(partial(send, self.process, {"id": 0, **command}))
-        answer = await trio.to_thread.run_sync(partial(receive, self.process))
-        if error := answer.get("error"):
-            raise RuntimeError(f"{command}: {error}")
+    async def _command(self, **words: str) -> None:
+        await trio.to_thread.run_sync(partial(command, self.process, **words))
 
 
 @contextmanager
-def running_network(*, pds: int = 1) -> Iterator[Network]:
-    """Start it (3 to 7 seconds), and end it with the block. It also ends when we end in whatever way."""
+def running_network() -> Iterator[Network]:
+    """Start it with one PDS (3 to 7 seconds), and end it with the block. It also ends when we end in whatever way."""
     process = subprocess.Popen(  # noqa: S603 - our own program
-        [str(node()), "net.mjs", "--pds", str(pds)],
+        [str(node()), "net.mjs"],
         cwd=PLACE,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -73,7 +80,8 @@ def running_network(*, pds: int = 1) -> Iterator[Network]:
     )
     with process:  # closes the pipes, and waits
         try:
-            yield network_of(process)
+            plc = receive(process)["plc"]
+            yield Network(plc=plc, pds=address_of(command(process, cmd="open")), process=process)
         finally:
             assert process.stdin
             process.stdin.close()
@@ -83,14 +91,8 @@ def running_network(*, pds: int = 1) -> Iterator[Network]:
                 process.kill()
 
 
-def network_of(process: subprocess.Popen[str]) -> Network:
-    """The network as its first line describes it."""
-    ready = receive(process)
-    return Network(
-        plc=ready["plc"],
-        pds=tuple(Address(host["url"], host["domain"], host["adminPassword"]) for host in ready["pds"]),
-        process=process,
-    )
+def address_of(told: dict[str, Any]) -> Address:  # Any: JSON
+    return Address(told["url"], told["domain"], told["adminPassword"])
 
 
 def node() -> Path:
@@ -99,6 +101,15 @@ def node() -> Path:
         raise RuntimeError(f"The network is not installed: run `make network` ({PLACE}/node_modules is missing).")
     packaged = platform.system() == "Linux" and platform.machine() == "x86_64"
     return PACKAGED_NODE if packaged else Path("node")
+
+
+def command(process: subprocess.Popen[str], **words: str) -> dict[str, Any]:  # Any: JSON
+    """Have it done; what the network answers."""
+    send(process, {"id": 0, **words})
+    answer = receive(process)
+    if error := answer.get("error"):
+        raise RuntimeError(f"{words}: {error}")
+    return answer
 
 
 def send(process: subprocess.Popen[str], message: dict[str, Any]) -> None:  # Any: JSON

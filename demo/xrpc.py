@@ -69,10 +69,10 @@ class Pds:
         made = await self.post("com.atproto.server.createAccount", asked)
         return Account(self, made["did"], handle, password, {"authorization": f"Bearer {made['accessJwt']}"})
 
-    async def dids(self, *, active: bool = True) -> list[str]:
-        """Every account whose repository is served, or every one whose is not."""
+    async def dids(self) -> list[str]:
+        """Every account whose repository is served."""
         found = await self.get("com.atproto.sync.listRepos", limit="1000")
-        return [repo["did"] for repo in found["repos"] if repo["active"] is active]
+        return [repo["did"] for repo in found["repos"] if repo["active"]]
 
     async def collections(self, did: str) -> list[str]:
         """The collections of a repository that hold something."""

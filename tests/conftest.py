@@ -46,9 +46,16 @@ def postgres_dsn() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def network() -> Iterator[Network]:
-    """A PLC directory and a PDS."""
+def whole_network() -> Iterator[Network]:
+    """A PLC directory, and room for PDSes, for this worker."""
     with running_network() as network:
+        yield network
+
+
+@pytest.fixture
+async def network(whole_network: Network) -> AsyncIterator[Network]:
+    """The network with a PDS of this test's own: it knows nobody, so a full_sync visits only whom the test made."""
+    async with whole_network.with_new_pds() as network:
         yield network
 
 

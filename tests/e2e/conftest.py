@@ -16,11 +16,9 @@ from tests.e2e.scene import Scene, found
 
 @pytest.fixture
 async def pds(network: Network) -> AsyncIterator[Pds]:
-    """The PDS, by XRPC. Accounts left inactive are deleted: other tests could read them nowhere but in the stream."""
-    async with client_of(network.pds[0]) as pds:
+    """The PDS, by XRPC."""
+    async with client_of(network.pds) as pds:
         yield pds
-        for did in await pds.dids(active=False):
-            await pds.delete_account(did)
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ async def forum_of(network: Network, pds: Pds, client: Client = LOCAL) -> AsyncI
         resolver = Resolver(
             client=web,
             plc_url=network.plc,
-            handle_resolver_url=network.pds[0].url,
+            handle_resolver_url=network.pds.url,
             dns_server=None,
             development=True,
         )

@@ -212,7 +212,7 @@ async def test_in_public(scene: Scene) -> None:
 async def test_without_what_it_takes(scene: Scene) -> None:
     """A forum in public that lacks a setting serves, and says which when somebody would sign in."""
     production = {"ATBB_DEVELOPMENT": "false", "PLC_URL": "https://plc.invalid", "PDS_URL": "https://pds.invalid"}
-    streams = {"FIREHOSE_URL": scene.network.pds[0].stream_url, "HANDLE_RESOLVER_URL": "https://pds.invalid"}
+    streams = {"FIREHOSE_URL": scene.network.pds.stream_url, "HANDLE_RESOLVER_URL": "https://pds.invalid"}
     async with scene.daemon(**production, **streams) as daemon:
         response = await daemon.http.get(f"{daemon.url}/api/auth/login?handle=ann.example")
         assert refusal(response) == (503, "Nobody can sign in here: OAUTH_PUBLIC_URL is not set.")

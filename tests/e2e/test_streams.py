@@ -1,25 +1,16 @@
 """The daemon ends equal on every wire: also on both of Jetstream's, here by a stand-in that a real PDS feeds."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from demo.daemon import wait_until
-from demo.network import Network, running_network
 from demo.xrpc import Account
 from tests.e2e.load import under_load
 from tests.e2e.scene import Scene, found
 from tests.standins.jetstream import NSID, jetstream_of
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def network() -> Iterator[Network]:
-    """One of its own: Jetstream begins with the present, so what others wrote before is not seen."""
-    with running_network() as network:
-        yield network
 
 
 @pytest.mark.parametrize("path", ["/subscribe", f"/xrpc/{NSID}"])

@@ -1,10 +1,13 @@
-// A throw-away AT Protocol network on loopback: one PLC directory and N personal data servers, in one process.
+// A throw-away AT Protocol network on loopback: one PLC directory and personal data servers, in one process.
 //
-//   node net.mjs [--pds N] [--data DIR]
+//   node net.mjs [--data DIR]
 //
-// The public npm packages, changed only where a comment says so. The first line on stdout is the network as JSON, then
-// one line answers each command. Commands are JSON lines on stdin: {"id", "cmd": "stop"|"start", "pds": index}, and
-// {"id", "cmd": "map", "origin", "to"}: what the PDSes fetch from that https origin comes from a server on this machine.
+// The public npm packages, changed only where a comment says so. The first line on stdout is {"plc": its URL}, then one
+// line answers each command. Commands are JSON lines on stdin:
+//   {"id", "cmd": "open"}                a new PDS: its url, domain and adminPassword
+//   {"id", "cmd": "close", "pds": url}   that one ends for good
+//   {"id", "cmd": "stop"|"start", "pds": url}   it ends, and comes back with its port and data
+//   {"id", "cmd": "map", "origin", "to"} what the PDSes fetch from that https origin comes from a server on this machine
 // Closing stdin ends everything, so the network cannot outlive the program that started it.
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -16,7 +19,7 @@ import path from 'node:path'
 import readline from 'node:readline'
 import { parseArgs } from 'node:util'
 
-const { values: options } = parseArgs({ options: { pds: { type: 'string', default: '1' }, data: { type: 'string' } } })
+const { values: options } = parseArgs({ options: { data: { type: 'string' } } })
 const data = options.data ?? fs.mkdtempSync(path.join(os.tmpdir(), 'atbb-network-'))
 process.env.LOG_ENABLED = 'false' // read when the packages are loaded
 
@@ -24,20 +27,19 @@ const plcPackage = await import('@did-plc/server')
 const { PlcServer, Database } = plcPackage.default
 const { PDS } = await import('@atproto/pds')
 
-const hosts = []
+const hosts = new Map()
+let opened = 0
 const origins = new Map()
 mapFetches()
 const plc = await startPlc()
-for (let index = 0; index < Number(options.pds); index += 1) {
-  hosts.push(await newHost(index))
-  await start(hosts[index])
-}
-say({ plc: plc.url, pds: hosts.map(({ url, domain, adminPassword }) => ({ url, domain, adminPassword })) })
+say({ plc: plc.url })
 
 const commands = {
-  stop: ({ pds }) => stop(hosts[pds]),
-  start: ({ pds }) => start(hosts[pds]),
-  map: ({ origin, to }) => origins.set(origin, to),
+  open,
+  close,
+  stop: ({ pds }) => stop(hosts.get(pds)),
+  start: ({ pds }) => start(hosts.get(pds)),
+  map: ({ origin, to }) => void origins.set(origin, to),
 }
 const lines = readline.createInterface({ input: process.stdin })
 lines.on('close', end)
@@ -46,8 +48,7 @@ process.on('SIGINT', end)
 for await (const line of lines) {
   const { id, cmd, ...rest } = JSON.parse(line)
   try {
-    await commands[cmd](rest)
-    say({ id })
+    say({ id, ...(await commands[cmd](rest)) })
   } catch (error) {
     say({ id, error: String(error?.stack ?? error) })
   }
@@ -100,6 +101,20 @@ function mapFetches() {
     const to = origins.get(origin)
     return to ? realFetch(new Request(new URL(pathname + search, to), request)) : realFetch(input, init)
   }
+}
+
+async function open() {
+  const host = await newHost(opened++)
+  hosts.set(host.url, host)
+  await start(host)
+  return { url: host.url, domain: host.domain, adminPassword: host.adminPassword }
+}
+
+async function close({ pds }) {
+  const host = hosts.get(pds)
+  hosts.delete(pds)
+  await stop(host)
+  fs.rmSync(host.directory, { recursive: true, force: true })
 }
 
 async function newHost(index) {
@@ -162,7 +177,7 @@ async function stop(host) {
 }
 
 async function resolveHandle(handle) {
-  for (const host of hosts.filter(({ running }) => running)) {
+  for (const host of [...hosts.values()].filter(({ running }) => running)) {
     const did = await wellKnown(host.port, handle)
     if (did) return did
   }
@@ -198,7 +213,7 @@ function say(message) {
 
 async function end() {
   setTimeout(() => process.exit(1), 10_000).unref()
-  await Promise.allSettled(hosts.map(stop))
+  await Promise.allSettled([...hosts.values()].map(stop))
   if (!options.data) fs.rmSync(data, { recursive: true, force: true })
   process.exit(0)
 }
