@@ -16,7 +16,7 @@ BIN = .venv/bin
 NETWORK = tests/network
 COLLECTION = bruno
 BROWSER = tests/browser
-PYTEST_ARGS ?= -n 2
+PYTEST_ARGS ?= -n 2 --dist worksteal
 KILLS ?= 50
 BACKFILL_KILLS ?= 30
 
