@@ -9,7 +9,7 @@ MORE = "…"
 
 _pieces = re.compile(r"(\s+)").split
 _is_address = re.compile(r"https?://[^<>\\]+", re.IGNORECASE).fullmatch
-_signs = re.compile(r"[\\`*\[\]<>|~&#]|(?<!\w)_|_(?!\w)")
+_signs = re.compile(r"[\\`*\[\]<>|~&#]|(?<![^\W_])_|_(?![^\W_])")
 _opening = re.compile(r"^(?:\d{1,9}(?=[.)])|(?=[-+=:]))")
 
 

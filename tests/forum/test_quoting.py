@@ -21,6 +21,7 @@ def said(html: str) -> str:
 @given(st.one_of(SIGNS, st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=60)))
 @example("1. one\n2) two\n- three\n+ four\n# five\n> six\n    seven\n===\n---\n::: spoiler\n|a|b|\n|-|-|\n||x||")
 @example("https://example.org/a_b_c?d=*e*&amp;f www.example.org/_x_ snake_case _this_ &copy; <b>")
+@example("__init__ a__b ___")
 def test_plain_text_stays_what_it_says(text: str) -> None:
     assert said(render_markdown(escaped(text))) == said(render_text(text))
 
