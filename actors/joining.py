@@ -40,8 +40,8 @@ async def _join(database: Database, repository: Repository, forum_did: str) -> N
         return
     write = await _unseen(repository, forum["uri"])
     if write is None:
-        async with database.transaction() as tx:
-            rkey = await claim(tx, repository.did, KEY, forum["uri"], rkey=new_rkey())
+        async with database.connection() as connection:
+            rkey = await claim(connection, repository.did, KEY, forum["uri"], rkey=new_rkey())
         write = await repository.put(MEMBERSHIP, rkey, membership_record(forum, rkey))
     await show_own_write(database, write, forum_did=forum_did)
 

@@ -31,21 +31,28 @@ ADMIN = MODERATOR | {MANAGE_CATEGORIES, MANAGE_ROLES, MANAGE_MEMBERS, MANAGE_THE
 FORUM_PRIORITY = -1  # stronger than any role
 NO_PRIORITY = 2**31 - 1  # weaker than any role
 
+# Of the account `asked.did`: these columns, by this join.
 RIGHTS = """
-SELECT asked.banned, asked.muted, r.name, r.uri, r.permissions, r.priority
-  FROM (SELECT in_force('ban', $1) IS NOT NULL AS banned, in_force('mute', $1) IS NOT NULL AS muted) AS asked
-  LEFT JOIN role_of($1) AS r ON true
-"""
+       in_force('ban', asked.did) IS NOT NULL AS banned, in_force('mute', asked.did) IS NOT NULL AS muted,
+       r.name AS role, r.uri AS role_uri, r.permissions, r.priority"""
+ROLE = "LEFT JOIN role_of(asked.did) AS r ON true"
+_RIGHTS_OF = "SELECT {rights} FROM (SELECT $1::text AS did) AS asked {role}"
+RIGHTS_OF = _RIGHTS_OF.format(rights=RIGHTS, role=ROLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rights:
-    """What an account may do, and by which role. `role_uri` is None for a role that is no record."""
+    """What an account may do, and by which role. `role_uri` is None for a role that is no record.
+
+    `banned` and `muted` say what took permissions away that the role would give.
+    """
 
     role: str | None
     role_uri: str | None
     permissions: frozenset[str]
     priority: int  # 0 is the strongest role
+    banned: bool = False
+    muted: bool = False
 
 
 def built_in(role: str, permissions: frozenset[str], priority: int) -> Rights:
@@ -70,33 +77,36 @@ async def rights_of(connection: Connection, did: str, *, forum_did: str) -> Righ
 
     The forum's own account always has all.
     """
-    rights, is_banned, is_muted = await _asked(connection, did, forum_did)
-    if is_banned:
-        return NO_RIGHTS
-    return replace(rights, permissions=silenced(rights.permissions)) if is_muted else rights
+    row = await connection.fetchrow(RIGHTS_OF, did)
+    assert row is not None
+    return rights_from(row, did, forum_did=forum_did)
+
+
+def rights_from(row: Row, did: str, *, forum_did: str) -> Rights:
+    """The same from a row with the columns of RIGHTS."""
+    if did == forum_did:
+        return FORUM_RIGHTS
+    if row["banned"]:
+        return replace(NO_RIGHTS, banned=True)
+    rights = _by_role(row)
+    return replace(rights, permissions=silenced(rights.permissions), muted=True) if row["muted"] else rights
 
 
 async def rank_of(connection: Connection, did: str, *, forum_did: str) -> int:
     """The priority of an account's role. A ban takes the rights and not the rank, or the weaker could act on it."""
-    rights, _, _ = await _asked(connection, did, forum_did)
-    return rights.priority
-
-
-async def _asked(connection: Connection, did: str, forum_did: str) -> tuple[Rights, bool, bool]:
-    """What an account's role gives, whether it is banned, whether it is muted."""
     if did == forum_did:
-        return FORUM_RIGHTS, False, False
-    row = await connection.fetchrow(RIGHTS, did)
+        return FORUM_PRIORITY
+    row = await connection.fetchrow(RIGHTS_OF, did)
     assert row is not None
-    return _rights(row), row["banned"], row["muted"]
+    return _by_role(row).priority
 
 
-def _rights(row: Row) -> Rights:
-    if row["name"] is None:
+def _by_role(row: Row) -> Rights:
+    if row["role"] is None:
         return NO_RIGHTS
     return Rights(
-        role=row["name"],
-        role_uri=row["uri"],
+        role=row["role"],
+        role_uri=row["role_uri"],
         permissions=frozenset(row["permissions"]),
         priority=row["priority"],
     )

@@ -11,12 +11,14 @@ import msgspec
 from forum.database import Connection, Row
 
 KNOWN = "SELECT asked_hash, rkey FROM writes WHERE did = $1 AND key = $2 AND claimed_at > now() - interval '1 day'"
-# In its own statement: within one, a row of this very key could not be taken out and put in.
-SWEEP = "DELETE FROM writes WHERE claimed_at <= now() - interval '1 day'"
+# Sweeps in passing, but for this very key: a row cannot be taken out and put in by one statement.
 CLAIM = """
+WITH swept AS (DELETE FROM writes WHERE claimed_at <= now() - interval '1 day' AND (did, key) <> ($1, $2))
 INSERT INTO writes AS w (did, key, asked_hash, rkey) VALUES ($1, $2, $3, $4)
-    ON CONFLICT (did, key) DO UPDATE SET rkey = w.rkey
-RETURNING asked_hash, rkey
+    ON CONFLICT (did, key) DO UPDATE
+   SET asked_hash = excluded.asked_hash, rkey = excluded.rkey, claimed_at = excluded.claimed_at
+ WHERE w.claimed_at <= now() - interval '1 day'
+RETURNING rkey
 """
 
 
@@ -30,15 +32,13 @@ async def known_rkey(connection: Connection, did: str, key: str, asked: object) 
     return None if row is None else _same(row, asked)
 
 
-async def claim(tx: Connection, did: str, key: str, asked: object, *, rkey: str) -> str:
+async def claim(connection: Connection, did: str, key: str, asked: object, *, rkey: str) -> str:
     """The record key under which this is to be written: `rkey`, or another if somebody was first. Raises `KeyTaken`.
 
     `asked` is what it is, as a msgspec struct or dataclass.
     """
-    await tx.execute(SWEEP)
-    row = await tx.fetchrow(CLAIM, did, key, _hashed(asked), rkey)
-    assert row is not None
-    return _same(row, asked)
+    is_first = await connection.fetchval(CLAIM, did, key, _hashed(asked), rkey) is not None
+    return rkey if is_first else await known_rkey(connection, did, key, asked) or rkey
 
 
 def _same(row: Row, asked: object) -> str:

@@ -8,7 +8,7 @@ from forum.database import Connection
 from forum.own_writes import Record
 from forum.permissions import CREATE_POSTS, CREATE_TOPICS, may, rights_of
 from forum.posts import reply_record, topic_record
-from forum.reads.writing import Post, board_ref, forum_ref, posts_by_id, restraints_on
+from forum.reads.writing import Post, board_ref, forum_ref, posts_by_id
 from web.bodies import refusing
 from web.site import Site
 
@@ -67,12 +67,11 @@ async def own_post_to_change(connection: Connection, site: Site, did: str, post_
 
 async def check_rights(connection: Connection, site: Site, did: str, *, is_topic: bool) -> None:
     """403 for who may not write this kind of post."""
-    restraints = await restraints_on(connection, did, forum_did=site.forum_did)
-    if restraints.banned:
-        raise Forbidden("You are banned from this forum.")
-    if restraints.muted:
-        raise Forbidden("You are muted in this forum for now.")
     rights = await rights_of(connection, did, forum_did=site.forum_did)
+    if rights.banned:
+        raise Forbidden("You are banned from this forum.")
+    if rights.muted:
+        raise Forbidden("You are muted in this forum for now.")
     if not may(rights, CREATE_TOPICS if is_topic else CREATE_POSTS):
         raise Forbidden("Insufficient permissions")
 

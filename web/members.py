@@ -14,8 +14,7 @@ from forum.audit import Entry
 from forum.database import Database
 from forum.forum_records import grant_record
 from forum.own_writes import OwnWrite, show_own_write
-from forum.permissions import MANAGE_MEMBERS, MANAGE_ROLES, rank_of, rights_of
-from forum.reads.accounts import handle_of
+from forum.permissions import MANAGE_MEMBERS, MANAGE_ROLES, rank_of
 from forum.reads.members import is_known_here, members
 from forum.reads.roles import Role, all_roles, role_at, role_name_of
 from forum.records.names import GRANT
@@ -24,7 +23,7 @@ from web.answers import answer
 from web.bodies import asked_object, asked_text, refusing
 from web.params import asked_slice
 from web.shapes import Shape, member_list_shape, role_shape
-from web.signed_in import require, signed_in
+from web.signed_in import require, signed_in, signed_in_viewer
 from web.site import Site
 from web.structure import record_at
 
@@ -47,11 +46,9 @@ async def list_roles(database: Database) -> Response:
 
 
 async def show_me(database: Database, site: Site) -> Response:
-    did = await signed_in(database)
-    async with database.connection() as connection:
-        rights = await rights_of(connection, did, forum_did=site.forum_did)
-        handle = await handle_of(connection, did)
-    shape: Shape = {"did": did, "handle": handle, "role": rights.role, "roleUri": rights.role_uri}
+    viewer = await signed_in_viewer(database, site)
+    rights = viewer.rights
+    shape: Shape = {"did": viewer.did, "handle": viewer.author.handle, "role": rights.role, "roleUri": rights.role_uri}
     return answer({**shape, "permissions": sorted(rights.permissions)})
 
 

@@ -4,7 +4,7 @@ from quart import request
 from werkzeug.exceptions import Forbidden, Unauthorized
 
 from forum.database import Database
-from forum.permissions import may, rights_of
+from forum.reads.viewers import Viewer, viewer_of
 from forum.sessions import did_of
 from web.site import Site
 
@@ -23,12 +23,20 @@ async def signed_in(database: Database) -> str:
 
 async def require(database: Database, site: Site, *permissions: str) -> str:
     """The DID of who asks; 401 when nobody is signed in, 403 without any of the permissions."""
-    did = await signed_in(database)
-    async with database.connection() as connection:
-        rights = await rights_of(connection, did, forum_did=site.forum_did)
-    if not any(may(rights, permission) for permission in permissions):
+    viewer = await signed_in_viewer(database, site)
+    if not viewer.may(*permissions):
         raise Forbidden("Insufficient permissions")
-    return did
+    return viewer.did
+
+
+async def signed_in_viewer(database: Database, site: Site) -> Viewer:
+    """Who asks, or 401."""
+    token = sent_token()
+    async with database.connection() as connection:
+        viewer = await viewer_of(connection, token, forum_did=site.forum_did)
+    if viewer is None:
+        raise Unauthorized("Authentication required")
+    return viewer
 
 
 def sent_token() -> str:

@@ -124,8 +124,8 @@ async def known_before(desk: Desk, writer: Writer, draft: NewTopic | NewReply, k
 async def is_claimed(desk: Desk, writer: Writer, draft: NewTopic | NewReply, key: str, rkey: str) -> bool:
     """Have the record key be that of the client's, committed before its server is asked; unless it has another."""
     with refusing_taken():
-        async with desk.database.transaction() as tx:
-            return await claim(tx, writer.did, key, draft, rkey=rkey) == rkey
+        async with desk.database.connection() as connection:
+            return await claim(connection, writer.did, key, draft, rkey=rkey) == rkey
 
 
 @contextmanager

@@ -7,11 +7,6 @@ from forum.database import Connection, Row
 from forum.posts import Ref
 from forum.records.names import BOARD, FORUM, POST
 
-# The forum itself always may.
-RESTRAINTS = """
-SELECT $1 <> $2 AND in_force('ban', $1) IS NOT NULL AS banned, $1 <> $2 AND in_force('mute', $1) IS NOT NULL AS muted
-"""
-
 # Both by primary keys.
 FORUM_REF = "SELECT cid FROM ledger WHERE did = $1 AND collection = $2 AND rkey = 'self'"
 BOARD_REF = """
@@ -41,14 +36,6 @@ WRITTEN = "SELECT cid FROM ledger WHERE did = $1 AND collection = $2 AND rkey = 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Restraints:
-    """What keeps an account from writing, whatever its role permits."""
-
-    banned: bool
-    muted: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
     """A post as others are written below it, or its author changes it; `locked` is its topic."""
 
@@ -75,12 +62,6 @@ class Written:
     """That a record key was used; by a record that is gone if there is no CID."""
 
     cid: str | None
-
-
-async def restraints_on(connection: Connection, did: str, *, forum_did: str) -> Restraints:
-    row = await connection.fetchrow(RESTRAINTS, did, forum_did)
-    assert row is not None
-    return Restraints(banned=row["banned"], muted=row["muted"])
 
 
 async def forum_ref(connection: Connection, forum_did: str) -> Ref | None:

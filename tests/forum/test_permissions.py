@@ -1,6 +1,6 @@
 """Rights: the newest grant of the forum decides, and nothing a member writes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -139,7 +139,7 @@ async def test_banned(database: Pool) -> None:
     async with database.connection() as connection:
         await connection.execute(ban, "3b", True, ANN, None)
         await connection.execute(ban, "3c", True, FORUM, None)
-    assert await rights(database) == NO_RIGHTS
+    assert await rights(database) == replace(NO_RIGHTS, banned=True)
     assert not may(await rights(database), CREATE_POSTS)
     assert may(await rights(database, FORUM), MANAGE_FORUM)
     async with database.connection() as connection:

@@ -12,6 +12,7 @@ from werkzeug.exceptions import Unauthorized
 
 from forum.database import Database
 from forum.reads.latest import names
+from forum.reads.viewers import Viewer
 from forum.sessions import sessions_of
 from web.auth import LOGIN, gone_to
 from web.cookies import CALLBACK, take_session
@@ -20,7 +21,7 @@ from web.next_path import HOME, local_path
 from web.pages.choices import SCHEMES, THEMES, Look, chosen_language, give_language, give_look, known
 from web.pages.errors import known_yet, prefers_page
 from web.pages.showing import HEADERS, show
-from web.pages.who import Viewer, asked_viewer
+from web.pages.who import asked_viewer
 from web.pages.words import languages
 from web.params import id_from
 from web.sessions import end_one, end_others, leave

@@ -15,11 +15,11 @@ from quart import Response, request
 from forum.database import Connection
 from forum.posts import MARKDOWN_GRAPHEMES, TITLE_GRAPHEMES
 from forum.reads.decisions import decisions
+from forum.reads.viewers import Viewer
 from forum.records.graphemes import count_graphemes
 from web.pages.places import Place
 from web.pages.refusals import Refusal
 from web.pages.showing import asked_words, show
-from web.pages.who import Viewer
 from web.posts import is_key
 from web.site import Site
 

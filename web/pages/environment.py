@@ -26,6 +26,7 @@ def environment() -> Environment:
     made.globals.update(
         asset=asset_path,
         anchor=links.anchor,
+        answer_path=links.answer_path,
         board_path=links.board_path,
         csrf_field=csrf_field,
         excerpt=links.excerpt,

@@ -11,9 +11,10 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from forum.database import Database, DatabaseAway
 from forum.reads.latest import names
+from forum.reads.viewers import Viewer
 from web.answers import FOR_MACHINES
 from web.pages.showing import show
-from web.pages.who import Viewer, asked_viewer
+from web.pages.who import asked_viewer
 from web.site import Site
 
 TOLD = frozenset({400, 401, 403, 404, 405, 409, 413, 429, 500, 503})  # of which there are words

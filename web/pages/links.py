@@ -9,6 +9,7 @@ Handles change, so every path also works with the DID, and those with a former h
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 from zlib import crc32
@@ -22,6 +23,7 @@ TOPICS: Final = 25  # on a page of a board; also of what somebody wrote
 NEW: Final = "new"  # after a board's key: where its next topic is written
 HUES: Final = 12  # as many as style.css has colours for
 LONGEST_TITLE: Final = 80
+REMEMBERED: Final = 4096  # of each kind of path, since pages name the same ones many times
 
 _is_slug = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+){0,19}").fullmatch
 
@@ -31,6 +33,7 @@ def name_in_path(author: Author) -> str:
     return author.did if author.handle in UNKNOWN else str(author.handle)
 
 
+@lru_cache(REMEMBERED)
 def profile_path(author: Author) -> str:
     return f"/@{_quoted(name_in_path(author))}"
 
@@ -48,15 +51,24 @@ def feed_path(board_uri: str) -> str:
     return f"{board_path(board_uri, None)}/feed.atom"
 
 
+@lru_cache(REMEMBERED)
 def topic_path(author: Author, uri: str) -> str:
     return f"/t/{_quoted(name_in_path(author))}/{_quoted(parse_at_uri(uri).rkey)}"
 
 
+@lru_cache(REMEMBERED)
 def reply_path(topic: str, uri: str) -> str:
     """Of a reply in the topic of that path."""
     return f"{topic}/p/{_quoted(anchor(uri))}"
 
 
+@lru_cache(REMEMBERED)
+def answer_path(topic: str, uri: str) -> str:
+    """Where a reply to that post of the topic is written."""
+    return f"{topic}/reply?to={quote(anchor(uri), safe=':/')}"
+
+
+@lru_cache(REMEMBERED)
 def anchor(uri: str) -> str:
     """What a post's element on its page is called: no two authors' posts alike."""
     place = parse_at_uri(uri)

@@ -24,6 +24,7 @@ from forum.reads.decisions import Concerned, Decision, Decisions, concerned, dec
 from forum.reads.latest import names
 from forum.reads.threads import Insight
 from forum.reads.threads import Post as Shown
+from forum.reads.viewers import Viewer
 from forum.records.names import POST
 from forum.records.syntax import is_did, is_record_key, parse_at_uri
 from web.acting import KINDS, Asked, Kind, act, fitting
@@ -31,7 +32,7 @@ from web.next_path import HOME, local_path
 from web.pages import links
 from web.pages.refusals import FORESEEN, Refusal, refusal_of
 from web.pages.showing import show
-from web.pages.who import Viewer, asked_viewer
+from web.pages.who import asked_viewer
 from web.site import Site
 
 ENDS: Final = {

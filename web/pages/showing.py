@@ -3,9 +3,9 @@
 from quart import Response, redirect, request
 from werkzeug.wrappers import Response as Redirection
 
+from forum.reads.viewers import Viewer
 from web.pages.choices import asked_languages, asked_look
 from web.pages.environment import environment
-from web.pages.who import Viewer
 from web.pages.words import Words, words_for
 from web.site import Site
 

@@ -6,7 +6,6 @@ plant its own form, does not know. With `web/origin.py` that is the second lock 
 """
 
 import hmac
-from dataclasses import dataclass
 
 from markupsafe import Markup
 from quart import Quart, request
@@ -19,12 +18,8 @@ from forum.permissions import (
     MANAGE_FORUM,
     MANAGE_MEMBERS,
     MODERATE_POSTS,
-    Rights,
-    may,
-    rights_of,
 )
-from forum.reads.accounts import Author, handle_of
-from forum.sessions import did_of
+from forum.reads.viewers import Viewer, viewer_of
 from web.answers import FOR_MACHINES
 from web.origin import SAFE_METHODS
 from web.signed_in import COOKIE
@@ -35,22 +30,6 @@ STAFF = (MANAGE_FORUM, MANAGE_MEMBERS, MODERATE_POSTS, BAN_USERS, LOCK_TOPICS)  
 STALE = "This form was opened before you signed in; please send it again."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Viewer:
-    """Somebody who is signed in, and what they may do here."""
-
-    author: Author
-    rights: Rights
-
-    @property
-    def did(self) -> str:
-        return self.author.did
-
-    def may(self, *permissions: str) -> bool:
-        """Any of them."""
-        return any(may(self.rights, permission) for permission in permissions)
-
-
 class StaleForm(Forbidden):
     """A form of another session, or not of our making."""
 
@@ -58,11 +37,7 @@ class StaleForm(Forbidden):
 async def asked_viewer(connection: Connection, site: Site) -> Viewer | None:
     """Who asks for this page; None: somebody."""
     token = request.cookies.get(COOKIE)
-    did = await did_of(connection, token) if token else None
-    if did is None:
-        return None
-    author = Author(did=did, handle=await handle_of(connection, did))
-    return Viewer(author=author, rights=await rights_of(connection, did, forum_did=site.forum_did))
+    return await viewer_of(connection, token, forum_did=site.forum_did) if token else None
 
 
 def runs_forum(viewer: Viewer) -> bool:

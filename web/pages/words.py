@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from markupsafe import Markup, escape
 FOLDER: Final = Path(__file__).parents[1] / "words"
 DEFAULT: Final = "en"
 FORMATS: Final = {"en": "en_150"}  # English for the world: the day before the month, hours up to 24
+REMEMBERED: Final = 4096  # numbers and dates as they are written, at some 200 bytes each
 PLURALS: Final = frozenset({"zero", "one", "two", "few", "many", "other"})
 
 Message = str | Mapping[str, str]
@@ -32,6 +33,7 @@ class Words:
     language: str
     locale: Locale
     messages: Mapping[str, Message]
+    plain: Mapping[str, Markup]  # the messages in which nothing is set in, ready to be shown
 
     @property
     def direction(self) -> str:
@@ -44,6 +46,8 @@ class Words:
 
     def __call__(self, name: str, /, **values: object) -> Markup:
         """The message of that name; `count` decides its plural."""
+        if (ready := self.plain.get(name)) is not None:
+            return ready
         message = self.messages[name]
         if not isinstance(message, str):
             count = values["count"]
@@ -53,20 +57,37 @@ class Words:
         return Markup(escape(message)).format(**shown)  # noqa: S704 - escaped, and `format` of Markup escapes values
 
     def number(self, value: int) -> str:
-        return str(format_decimal(value, locale=self.locale))
+        return _number(value, self.locale)
 
     def day(self, at: datetime) -> Markup:
         """A date."""
-        return _time(at, format_date(at.astimezone(UTC), "medium", locale=self.locale))
+        return _day(at, self.locale)
 
     def moment(self, at: datetime) -> Markup:
         """A date with its time of day."""
-        at = at.astimezone(UTC)
-        day, time = format_date(at, "medium", locale=self.locale), format_time(at, "short", locale=self.locale)
-        return _time(at, f"{day}, {time}")
+        return _moment(at, self.locale)
 
     def month(self, at: datetime) -> Markup:
         return _time(at, format_skeleton("yMMMM", at.astimezone(UTC), locale=self.locale))
+
+
+# Each of these costs as much as a small template, and pages say the same ones again and again.
+
+
+@lru_cache(REMEMBERED)
+def _number(value: int, locale: Locale) -> str:
+    return str(format_decimal(value, locale=locale))
+
+
+@lru_cache(REMEMBERED)
+def _day(at: datetime, locale: Locale) -> Markup:
+    return _time(at, format_date(at.astimezone(UTC), "medium", locale=locale))
+
+
+@lru_cache(REMEMBERED)
+def _moment(at: datetime, locale: Locale) -> Markup:
+    at = at.astimezone(UTC)
+    return _time(at, f"{format_date(at, 'medium', locale=locale)}, {format_time(at, 'short', locale=locale)}")
 
 
 def _time(at: datetime, shown: str) -> Markup:
@@ -89,7 +110,9 @@ def words_for(preferred: list[str]) -> Words:
 def read_words(file: Path) -> Words:
     with file.open("rb") as opened:
         locale = Locale.parse(FORMATS.get(file.stem, file.stem))
-        return Words(file.stem.replace("_", "-"), locale, dict(_messages(tomllib.load(opened), "")))
+        messages = dict(_messages(tomllib.load(opened), ""))
+    plain = {name: escape(said) for name, said in messages.items() if isinstance(said, str) and "{" not in said}
+    return Words(file.stem.replace("_", "-"), locale, messages, plain)
 
 
 def _messages(table: Mapping[str, Any], above: str) -> Iterator[tuple[str, Message]]:  # Any: TOML

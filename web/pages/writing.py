@@ -17,6 +17,7 @@ from forum.own_writes import OwnWrite
 from forum.quoting import quoted
 from forum.quoting import typed as as_typed
 from forum.reads.accounts import Author
+from forum.reads.viewers import Viewer
 from web.auth import gone_to
 from web.door import Closed
 from web.drafts import Edit, NewReply, NewTopic
@@ -38,7 +39,7 @@ from web.pages.places import NO_POST, Place, new_topic_at, nowhere, post_in, rep
 from web.pages.previewing import preview_of
 from web.pages.refusals import FORESEEN, refusal_of
 from web.pages.showing import asked_words, show
-from web.pages.who import StaleForm, Viewer, asked_viewer
+from web.pages.who import StaleForm, asked_viewer
 from web.posts import writing
 from web.site import Site
 from web.writing import Desk, KeyUsed, Writer, add_post, change_post, remove_post, version_now

@@ -8,12 +8,13 @@ from quart_trio import QuartTrio
 from daemon.pool import Pool
 from forum import sessions
 from forum.permissions import MODERATE_POSTS
+from forum.reads.viewers import Viewer
 from tests.web.forum_rows import FORUM_DID, SITE, CountingDatabase, Rows, client_of
 from tests.web.pages.conftest import ANN
 from tests.web.pages.parsed import Parsed, parsed
 from tests.web.signing_in import session_of
 from web.origin import add_origin_check
-from web.pages.who import FIELD, STALE, Viewer, add_form_check, asked_viewer, csrf_field, word_for
+from web.pages.who import FIELD, STALE, add_form_check, asked_viewer, csrf_field, word_for
 from web.signed_in import COOKIE
 
 

@@ -10,9 +10,10 @@ from werkzeug.exceptions import Forbidden, Unauthorized
 from forum.database import Connection
 from forum.permissions import BAN_USERS, LOCK_TOPICS, MANAGE_FORUM, MANAGE_MEMBERS, MODERATE_POSTS
 from forum.reads.latest import names
+from forum.reads.viewers import Viewer
 from web.pages.refusals import Refusal
 from web.pages.showing import show
-from web.pages.who import Viewer, asked_viewer
+from web.pages.who import asked_viewer
 from web.site import Site
 
 
