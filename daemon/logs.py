@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any, TextIO
 
 import structlog
@@ -68,7 +69,13 @@ def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 
 
 def masked_mapping(mapping: Mapping[str, Any]) -> dict[str, Any]:  # Any: events carry whatever was logged
-    return {key: MASK if SECRET_NAME.search(str(key)) else masked_value(value) for key, value in mapping.items()}
+    return {key: MASK if is_secret(str(key)) else masked_value(value) for key, value in mapping.items()}
+
+
+@lru_cache(maxsize=500)
+def is_secret(name: str) -> bool:
+    """Whether what goes by that name must not be written."""
+    return SECRET_NAME.search(name) is not None
 
 
 def masked_value(value: Any) -> Any:

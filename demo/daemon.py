@@ -58,32 +58,49 @@ class Daemon:
 
 @asynccontextmanager
 async def running_daemon(settings: Mapping[str, str], *, log: TextIO | None = None) -> AsyncIterator[Daemon]:
-    """Start it; the block begins when it listens. Its log goes to `log`, else to stderr, where pytest keeps it."""
+    """Start it; the block begins when it listens.
+
+    Its log goes straight into the file `log`, else by way of us to stderr, where pytest keeps it.
+    """
+    begun = 0 if log is None else log.seek(0, os.SEEK_END)
     process = await trio.lowlevel.open_process(
         [str(PROGRAM), "serve"],
         stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.PIPE if log is None else log,
         env={"PATH": os.environ.get("PATH", os.defpath), "HOME": os.environ.get("HOME", "/"), **settings},
         start_new_session=True,  # a Ctrl-C is for us
     )
     async with httpx.AsyncClient(timeout=PATIENCE_SECONDS, trust_env=False) as http, trio.open_nursery() as nursery:
         daemon = Daemon(process, http)
         try:
-            daemon.url = await nursery.start(read_log, daemon, log or sys.stderr)
+            if log is None:
+                daemon.url = await nursery.start(read_log, daemon)
+            else:
+                daemon.url = await wait_for_url(daemon, Path(log.name), begun)
             yield daemon
         finally:
             with trio.CancelScope(shield=True):
                 await ended(daemon)
 
 
-async def read_log(daemon: Daemon, out: TextIO, *, task_status: trio.TaskStatus[str]) -> None:
+async def wait_for_url(daemon: Daemon, log: Path, begun: int) -> str:
+    """As the log says it, from there on."""
+    while daemon.process.poll() is None:
+        written = await trio.Path(log).read_bytes()
+        if url := next(filter(None, map(url_in, written[begun:].decode(errors="replace").splitlines())), None):
+            return url
+        await trio.sleep(POLL_SECONDS / 5)
+    raise RuntimeError(f"The daemon ended with status {daemon.process.returncode}; see {log}.")
+
+
+async def read_log(daemon: Daemon, *, task_status: trio.TaskStatus[str]) -> None:
     """Pass its log on, line by line; the URL is in the line "listening"."""
     assert daemon.process.stderr
     rest = ""
     async for part in daemon.process.stderr:
         *lines, rest = (rest + part.decode(errors="replace")).split("\n")
         for line in lines:
-            print(line, file=out, flush=True)
+            print(line, file=sys.stderr, flush=True)
             daemon.log.append(line)
             if not daemon.url and (url := url_in(line)):
                 daemon.url = url
@@ -94,7 +111,7 @@ async def read_log(daemon: Daemon, out: TextIO, *, task_status: trio.TaskStatus[
 
 def url_in(line: str) -> str | None:
     """Where it listens, if the line says so."""
-    match json.loads(line) if line.startswith("{") else None:
+    match json.loads(line) if line.startswith("{") and line.endswith("}") else None:
         case {"event": "listening", "url": str(url)}:
             return url
     return None
