@@ -3,7 +3,7 @@
 Jobs are rows, so any process may be asked; whichever leads does the work. Request bodies are not read.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 import msgspec
@@ -16,6 +16,7 @@ from forum.database import Connection, Database, DatabaseAway
 from forum.job_requests import NobodyLeads, ask_for_job
 from forum.permissions import MANAGE_FORUM
 from web.answers import answer
+from web.events import STILL_HERE, event, streamed
 from web.params import asked_slice, id_from
 from web.shapes import job_error_shape, job_shape
 from web.signed_in import require
@@ -84,30 +85,31 @@ async def tell_progress(database: Database, site: Site, stop: trio.Event, backfi
     """Server-sent events: `progress` about every second, `end` when the job has ended."""
     await require(database, site, MANAGE_FORUM)
     job = await job_by_id(database, backfill_id)
-    response = Response(progress(database, job, stop), content_type="text/event-stream")
-    response.headers["X-Accel-Buffering"] = "no"  # or nginx would hold the events back
-    response.timeout = None
-    return response
+    return streamed(progress(database, job, stop, as_json))
 
 
 async def progress(
-    database: Database, job: jobs.Job, stop: trio.Event, *, seconds: float = EVENT_SECONDS
+    database: Database,
+    job: jobs.Job,
+    stop: trio.Event,
+    told: Callable[[jobs.Job], str],
+    *,
+    seconds: float = EVENT_SECONDS,
 ) -> AsyncIterator[bytes]:
     """The job as events, until it has ended or we stop. A database that is away is waited for."""
-    yield event(job)
+    yield event("progress" if job.status == "in_progress" else "end", told(job))
     while job.status == "in_progress" and not await stops_within(stop, seconds):
         try:
             async with database.connection() as connection:
                 job = await jobs.read(connection, job.id) or job
         except DatabaseAway:
-            yield b": the database is away\n\n"  # a comment, which also shows whether the client is still there
+            yield STILL_HERE
         else:
-            yield event(job)
+            yield event("progress" if job.status == "in_progress" else "end", told(job))
 
 
-def event(job: jobs.Job) -> bytes:
-    name = b"progress" if job.status == "in_progress" else b"end"
-    return b"event: %b\ndata: %b\n\n" % (name, msgspec.json.encode(job_shape(job)))
+def as_json(job: jobs.Job) -> str:
+    return msgspec.json.encode(job_shape(job)).decode()
 
 
 async def stops_within(stop: trio.Event, seconds: float) -> bool:

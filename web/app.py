@@ -106,7 +106,7 @@ def make_inner_app(
     add_mod_log(app, database, site)
     desk = desk_of(database, site, door)
     add_posts(app, desk)
-    add_pages(app, database, site, account, door, desk)
+    add_pages(app, database, site, account, door, desk, stop)
     add_live(app, database, site, live, stop)
     return app
 

@@ -1,10 +1,11 @@
-"""What happens while a page is open, told to it as server-sent events: of a topic, of a board, or of the whole forum.
+"""That something has happened, told to open pages as server-sent events: to a topic's, a board's, or anybody's.
 
-`now` says how many posts a topic has and where the newest is, as one begins to listen and after changes; `changed` says
-no more than that, of boards and of everything. What is new a page fetches from where it came from itself
-(`web/static/live.js`), so all is rendered in one place. Only what everybody may read is told.
+An event says `changed` and no more. What is new a page fetches from where it came from itself (`templates/live.html`),
+so all is rendered in one place, and nothing is told that the page would not show. Who has a topic open says how many
+posts they see, and hears at once if that is no longer so.
 """
 
+import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-import msgspec
 import trio
 from quart import Quart, Response, request
 from werkzeug.exceptions import BadRequest
@@ -22,18 +22,21 @@ from forum.database import Database, DatabaseAway
 from forum.reads.threads import newest_place
 from forum.records.names import BOARD, POST
 from forum.records.syntax import is_at_uri, parse_at_uri
-from web.pages import links
+from web.events import STILL_HERE, event, streamed
 from web.pages.shown import EVERYTHING
 from web.site import Site
 
 MOST_LISTENERS: Final = 500  # of the server's 800 connections
 HEARTBEAT_SECONDS: Final = 25.0  # proxies cut what is silent for a minute; and who has gone is noticed
 REST_SECONDS: Final = 1.0  # after each event; whatever happens meanwhile is told by the next
+# Between a change and the event, on the average: every process shall have forgotten its kept pages, and many listeners
+# shall not all ask at once.
+PAUSE_SECONDS: Final = 0.1
+PAUSE_SECONDS_EACH: Final = 0.005
 
-CHANGED: Final = b"event: changed\ndata: {}\n\n"
-STILL_HERE: Final = b": still here\n\n"
+CHANGED: Final = event("changed", "now")
 
-Read = Callable[[], Awaitable[bytes]]
+Fresh = Callable[[], Awaitable[bool]]
 
 
 @dataclass(slots=True, eq=False)
@@ -44,55 +47,36 @@ class Bell:
 
 
 @dataclass(slots=True, eq=False)
-class Subject:
-    """What pages are open of, and the event that is told of it, read once for all of them."""
-
-    bells: set[Bell] = field(default_factory=set)
-    event: bytes | None = None
-    reading: trio.Lock = field(default_factory=trio.Lock)
-    version: int = 0
-
-    def change(self) -> None:
-        self.event, self.version = None, self.version + 1
-        for bell in self.bells:
-            bell.rung.set()
-
-    async def read(self, read: Read) -> bytes:
-        async with self.reading:
-            if self.event is not None:
-                return self.event
-            version = self.version
-            event = await read()
-            if version == self.version:  # else it is old already, and the bells have rung
-                self.event = event
-            return event
-
-
-@dataclass(slots=True, eq=False)
 class Live:
     """Who listens, and to what: URIs of topics and boards, or everything."""
 
-    subjects: defaultdict[str, Subject] = field(default_factory=lambda: defaultdict(Subject))
+    subjects: defaultdict[str, set[Bell]] = field(default_factory=lambda: defaultdict(set))
 
     def tell(self, changes: Changes) -> None:
         named = {*changes.uris, EVERYTHING} if changes.uris else set[str]()
-        for name in tuple(self.subjects if changes.all else named & self.subjects.keys()):
-            self.subjects[name].change()
+        for name in self.subjects if changes.all else named & self.subjects.keys():
+            for bell in self.subjects[name]:
+                bell.rung.set()
 
     @property
     def listeners(self) -> int:
-        return sum(len(subject.bells) for subject in self.subjects.values())
+        return sum(map(len, self.subjects.values()))
 
     @contextmanager
-    def listening(self, name: str) -> Iterator[tuple[Subject, Bell]]:
-        subject, bell = self.subjects[name], Bell()
-        subject.bells.add(bell)
+    def listening(self, name: str) -> Iterator[Bell]:
+        bell = Bell()
+        self.subjects[name].add(bell)
         try:
-            yield subject, bell
+            yield bell
         finally:
-            subject.bells.discard(bell)
-            if not subject.bells:
+            self.subjects[name].discard(bell)
+            if not self.subjects[name]:
                 del self.subjects[name]
+
+    def pause_seconds(self, name: str) -> float:
+        """How long one of its listeners waits before an event."""
+        most = 2 * (PAUSE_SECONDS + PAUSE_SECONDS_EACH * len(self.subjects[name]))
+        return random.uniform(PAUSE_SECONDS, most)  # noqa: S311 - spreads the load
 
 
 def add_live(app: Quart, database: Database, site: Site, live: Live, stop: trio.Event) -> None:
@@ -101,62 +85,52 @@ def add_live(app: Quart, database: Database, site: Site, live: Live, stop: trio.
 
 async def tell_live(database: Database, site: Site, live: Live, stop: trio.Event) -> Response:
     """Events, until we stop. 204, after which a browser does not ask again, where too many listen already."""
-    name = request.args.get("of", EVERYTHING)
-    read = reader_of(database, site, name)
+    name, posts = asked_subject(), request.args.get("posts")
     if live.listeners >= MOST_LISTENERS:
         return Response(b"", status=204)
-    response = Response(happenings(live, name, read, stop), content_type="text/event-stream")
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Accel-Buffering"] = "no"  # or nginx would hold the events back
-    response.timeout = None
-    return response
+    is_fresh = None if posts is None or name == EVERYTHING else partial(has_posts, database, site, name, posts)
+    return streamed(happenings(live, name, is_fresh, stop))
 
 
-def reader_of(database: Database, site: Site, name: str) -> Read | None:
-    """What reads the event of it; None: there is nothing to be read but that it changed."""
-    if name == EVERYTHING:
-        return None
-    if not is_at_uri(name) or parse_at_uri(name).collection not in (POST, BOARD):
+def asked_subject() -> str:
+    """`of` of the request's query: the URI of a topic or a board; without it everything is meant."""
+    name = request.args.get("of", EVERYTHING)
+    if name != EVERYTHING and not (is_at_uri(name) and parse_at_uri(name).collection in (POST, BOARD)):
         raise BadRequest("Only of a topic or a board is anything told here.")
-    return partial(topic_now, database, site, name) if parse_at_uri(name).collection == POST else None
+    return name
 
 
 async def happenings(
-    live: Live, name: str, read: Read | None, stop: trio.Event, *, heartbeat_seconds: float = HEARTBEAT_SECONDS
+    live: Live,
+    name: str,
+    is_fresh: Fresh | None,
+    stop: trio.Event,
+    *,
+    heartbeat_seconds: float = HEARTBEAT_SECONDS,
 ) -> AsyncIterator[bytes]:
-    """Events and, so that nobody thinks us dead, comments. A database that is away is waited for."""
-    with live.listening(name) as (subject, bell):
-        event = STILL_HERE if read is None else await said(subject, read)
+    """Events and, so that nobody thinks us dead, comments."""
+    with live.listening(name) as bell:
+        yield STILL_HERE if is_fresh is None or await is_fresh() else CHANGED
         while True:
-            yield event
             await first_of(stop, seconds=REST_SECONDS)
             await first_of(stop, bell.rung, seconds=heartbeat_seconds)
+            if bell.rung.is_set():
+                await first_of(stop, seconds=live.pause_seconds(name))
             if stop.is_set():
                 return
-            if not bell.rung.is_set():
-                event = STILL_HERE
-                continue
-            bell.rung = trio.Event()  # before it is read: what changes from here on rings again
-            event = CHANGED if read is None else await said(subject, read)
+            has_changed, bell.rung = bell.rung.is_set(), trio.Event()
+            yield CHANGED if has_changed else STILL_HERE
 
 
-async def said(subject: Subject, read: Read) -> bytes:
-    try:
-        return await subject.read(read)
-    except DatabaseAway:
-        return STILL_HERE  # the notifier tells of everything when it is back
-
-
-async def topic_now(database: Database, site: Site, uri: str) -> bytes:
-    """How many posts the topic has, and the address of the newest."""
+async def has_posts(database: Database, site: Site, uri: str, posts: str) -> bool:
+    """Whether the topic has so many. A database that is away knows nothing newer; when it is back, all are told."""
     parts = parse_at_uri(uri)
-    async with database.connection() as connection:
-        place = await newest_place(connection, parts.did_or_handle, parts.rkey, forum_uri=site.forum_uri)
-    if place is None:
-        return CHANGED  # it is gone
-    path = links.topic_path(place.author, place.uri)
-    newest = path if place.reply_uri is None else links.reply_path(path, place.reply_uri)
-    return b"event: now\ndata: %b\n\n" % msgspec.json.encode({"posts": place.number, "newest": newest})
+    try:
+        async with database.connection() as connection:
+            newest = await newest_place(connection, parts.did_or_handle, parts.rkey, forum_uri=site.forum_uri)
+    except DatabaseAway:
+        return True
+    return newest is not None and str(newest.number) == posts
 
 
 async def first_of(*events: trio.Event, seconds: float) -> None:

@@ -87,7 +87,7 @@ async def test_from_end_to_end(scene: Scene, chromium: Chromium, has_scripts: bo
 
             page.locator("article").nth(1).get_by_role("link", name="Edit").click()
             write(page, "Text", "Beer.", "Save")
-            page.locator("article:target").get_by_text("Beer.").wait_for()
+            page.locator("article").nth(1).get_by_text("Beer.").wait_for()
             page.locator("article").nth(1).get_by_role("link", name="Delete").click()
             page.get_by_role("button", name="Delete").click()
             page.get_by_text("Deleted by its author.").wait_for()
@@ -162,11 +162,11 @@ async def writing(forum: Forum, chromium: Chromium) -> AsyncIterator[Callable[[W
 
 def open_topic(page: Page) -> None:
     page.get_by_role("link", name="Slugs").click()
-    page.locator("#text-count").get_by_text("0 of 20,000 characters").wait_for()
+    page.locator("#compose-text-count").get_by_text("0 of 20,000 characters").wait_for()
 
 
 def field(page: Page) -> Locator:
-    return page.locator("#text")
+    return page.locator("#compose-text")
 
 
 async def test_a_draft(forum: Forum, chromium: Chromium) -> None:
@@ -223,6 +223,39 @@ async def test_a_draft_outlives_a_refusal(forum: Forum, chromium: Chromium) -> N
         await go(walk)
 
 
+async def test_an_edit_in_its_place(forum: Forum, chromium: Chromium) -> None:
+    """Where the post stands, beside the form for a reply; given up, refused with what was typed, and done."""
+
+    def walk(ann: Visitor) -> None:
+        page = ann.page
+        open_topic(page)
+        write(page, "Your reply", "Salt.", "Post")
+        post = page.locator("article").nth(1)
+        post.get_by_role("link", name="Edit").click()
+        expect(post.get_by_label("Text", exact=True)).to_be_focused()
+        expect(post.get_by_text("Salt.", exact=True).first).to_be_hidden()
+        assert barriers(page) == []
+        post.get_by_role("link", name="Cancel").click()
+        expect(post.get_by_text("Salt.")).to_be_visible()
+
+        post.get_by_role("link", name="Edit").click()
+        forum.servers.of(ANN).answers["putRecord"] = httpx.Response(502)
+        write(page, "Text", "Never *salt*.", "Save")
+        post.get_by_role("alert").get_by_text(AWAY).wait_for()
+        assert post.get_by_label("Text", exact=True).input_value() == "Never *salt*."
+        assert barriers(page) == []
+        del forum.servers.of(ANN).answers["putRecord"]
+        page.get_by_role("button", name="Save", exact=True).click()
+        post.locator("em").get_by_text("salt").wait_for()
+        assert post.locator("form").count() == 0
+        assert page.evaluate("localStorage.length") == 0
+        assert [alarm.rpartition("/")[2] for alarm in ann.alarms] == ["edit"], "the refusal alone"
+        ann.alarms.clear()
+
+    async with writing(forum, chromium) as go:
+        await go(walk)
+
+
 async def test_counting(forum: Forum, chromium: Chromium) -> None:
     """As readers count; what is too much is said, and not sent."""
 
@@ -235,10 +268,10 @@ async def test_counting(forum: Forum, chromium: Chromium) -> None:
             ("👩‍👩‍👧‍👧" * 122, "2 characters too many"),
         ):
             page.get_by_label("Title").fill(typed)
-            page.locator("#title-count").get_by_text(said, exact=True).wait_for()
+            page.locator("#compose-title-count").get_by_text(said, exact=True).wait_for()
         write(page, "Text", "x", "Post")
         assert page.url.endswith(NEW)
-        assert page.evaluate("document.activeElement.id") == "title"
+        assert page.evaluate("document.activeElement.name") == "title"
 
     async with writing(forum, chromium) as go:
         await go(walk)
@@ -282,7 +315,7 @@ async def test_quoting(forum: Forum, chromium: Chromium) -> None:
         assert field(page).input_value() == "> @bob.test:\n>\n> One.\n\n"
         page.get_by_role("link", name="Answer the topic instead").click()
         assert page.locator("[name=to]").input_value() == ""
-        assert page.evaluate("document.activeElement.id") == "text"
+        assert page.evaluate("document.activeElement.name") == "text"
 
     async with writing(forum, chromium) as go:
         await go(walk)

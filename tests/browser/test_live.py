@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 import trio
@@ -19,6 +20,15 @@ from web.live import Live
 pytestmark = pytest.mark.slow
 
 ANN, BOB = "did:plc:ann", "did:plc:bob"
+UPDATE = "UPDATE posts SET markdown = $2, cid = 'edited' WHERE uri = $1"
+UPDATE_LAST = """
+UPDATE posts SET text = $2, cid = 'edited'
+ WHERE uri = (SELECT uri FROM posts WHERE root_uri = $1 ORDER BY sorted_at DESC LIMIT 1)
+"""
+LOOK = """away => {
+    Object.defineProperty(document, "hidden", {value: away, configurable: true})
+    document.dispatchEvent(new Event("visibilitychange"))
+}"""
 ARRIVED, NEWER = "New replies have come in above.", "There are newer replies."
 
 
@@ -37,6 +47,13 @@ class Forum:
 
         await wait_until(is_listening)
         await self.rows.reply(BOB, self.topic, text=text)
+        self.tell()
+
+    async def change(self, statement: str, text: str) -> None:
+        await self.rows.run(statement, self.topic.uri, text)
+        self.tell()
+
+    def tell(self) -> None:
         self.live.tell(Changes(uris=frozenset({self.topic.uri, board_uri(1)})))
 
 
@@ -82,6 +99,57 @@ async def test_a_reply_arrives(database: Pool, chromium: Chromium) -> None:
 
     async with forum_with(database, replies=1) as forum:
         await meanwhile(chromium, forum, walk, "Just now")
+
+
+async def test_what_readers_did(database: Pool, chromium: Chromium) -> None:
+    """Stays as it is while posts change around it, themselves included."""
+
+    def walk(someone: Visitor) -> None:
+        page = someone.page
+        page.goto(forum.path)
+        spoiler = page.locator("details.spoiler")
+        spoiler.locator("summary").click()
+        page.locator("article p").get_by_text("First").select_text()
+        trio.from_thread.run(forum.reply, "Just now", trio_token=token)
+        page.get_by_text("Just now").wait_for()
+        assert spoiler.get_attribute("open") is not None
+        assert page.evaluate("getSelection().toString()") == "First"
+        trio.from_thread.run(forum.change, UPDATE_LAST, "Later", trio_token=token)
+        page.get_by_text("Later").wait_for()
+        assert page.locator("article").count() == 3
+
+    token = trio.lowlevel.current_trio_token()
+    async with forum_with(database, replies=1) as forum:
+        await forum.change(UPDATE, "First\n\n::: spoiler The end\nAll die.\n:::")
+        await meanwhile(chromium, forum, walk)
+
+
+async def test_a_page_that_nobody_looks_at(database: Pool, chromium: Chromium) -> None:
+    """Holds no connection, and finds what it has missed when somebody does."""
+
+    def walk(someone: Visitor) -> None:
+        page = someone.page
+        page.goto(forum.path)
+        wait(is_listening, 1)
+        page.evaluate(LOOK, True)
+        wait(is_listening, 0)
+        trio.from_thread.run(partial(forum.rows.reply, BOB, forum.topic, text="Unseen"), trio_token=token)
+        page.evaluate(LOOK, False)
+        page.get_by_text("Unseen").wait_for()
+        assert forum.live.listeners == 1
+
+    def wait(listeners: Callable[[], int], number: int) -> None:
+        async def is_so() -> bool:
+            return listeners() == number
+
+        trio.from_thread.run(wait_until, is_so, trio_token=token)
+
+    def is_listening() -> int:
+        return forum.live.listeners
+
+    token = trio.lowlevel.current_trio_token()
+    async with forum_with(database, replies=1) as forum:
+        await meanwhile(chromium, forum, walk)
 
 
 async def test_a_reply_on_a_page_to_come(database: Pool, chromium: Chromium) -> None:

@@ -14,7 +14,7 @@ from forum import jobs
 from forum.database import Connection, DatabaseAway
 from tests.web.forum_rows import FORUM_DID, SITE, AwayDatabase, Rows, client_of
 from tests.web.signing_in import client_as, session_of
-from web.admin import progress
+from web.admin import as_json, progress
 from web.app import make_app
 from web.signed_in import COOKIE
 
@@ -334,7 +334,7 @@ async def test_events(owner: httpx.AsyncClient, database: Pool) -> None:
     assert begun is not None
     script = Script(database, "in_progress", None, "in_progress", "failed")
 
-    told = [word async for word in progress(script, begun, trio.Event(), seconds=0)]
+    told = [word async for word in progress(script, begun, trio.Event(), as_json, seconds=0)]
 
     assert told.pop(2).startswith(b":")
     seen = events_in(b"".join(told).decode())

@@ -4,6 +4,7 @@ A handler parses, asks `forum.reads`, and hands what it got to a template. Where
 are called in `web/words/`, how they look in `web/static/`.
 """
 
+import trio
 from quart import Quart
 
 from actors.agent import ForumAccount
@@ -25,7 +26,13 @@ from web.writing import Desk
 
 
 def add_pages(
-    app: Quart, database: Database, site: Site, account: ForumAccount, door: Door | Closed, desk: Desk
+    app: Quart,
+    database: Database,
+    site: Site,
+    account: ForumAccount,
+    door: Door | Closed,
+    desk: Desk,
+    stop: trio.Event,
 ) -> None:
     """Hang all of them into the app."""
     add_form_check(app)
@@ -35,7 +42,7 @@ def add_pages(
     add_writing(app, desk)
     add_previewing(app, desk)
     add_moderating(app, database, site, account)
-    add_admin_pages(app, database, site, account)
+    add_admin_pages(app, database, site, account, stop)
     add_feeds(app, database, site)
     add_machines(app, database, site)
     add_error_pages(app, database, site)

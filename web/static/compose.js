@@ -1,12 +1,9 @@
-// What makes writing easier, all of it optional: counts, drafts kept here, previews, quotes, mentions. The form of
-// `writing.html` works without.
+// What makes writing easier, all of it optional: counts, drafts kept here, previews, quotes, mentions, edits in place.
+// The forms of `writing.html` work without.
 
 const DRAFT = "draft ";
 const KEPT_MS = 30 * 24 * 3600 * 1000;
 const PREVIEW_MS = 1000;
-
-const form = document.querySelector("form.compose");
-const { text, title, to } = form?.elements ?? {};
 
 // Storage may be full, or forbidden: then there are no drafts.
 function stored(key) {
@@ -51,12 +48,14 @@ const later = (wait, act) => {
 
 const draftKey = (owner, action) => `${DRAFT}${owner} ${action}`;
 
-function keepDraft(owner) {
-  const key = draftKey(owner, form.getAttribute("action"));
+function keepDraft(form) {
+  const { text, title, to } = form.elements;
+  const key = draftKey(form.dataset.owner, form.getAttribute("action"));
   const fields = [text, title].filter(Boolean);
   const begun = { text: text.defaultValue, title: title?.defaultValue ?? "" };
 
   const save = () => {
+    if (!form.isConnected) return;
     const isNew = (field) => "sent" in form.dataset || field.value !== field.defaultValue;
     const changed = fields.some((field) => isNew(field) && field.value.trim());
     store(key, changed && { text: text.value, title: title?.value, to: to.value, at: Date.now() });
@@ -70,7 +69,7 @@ function keepDraft(owner) {
   text.value = isQuote ? `${draft.text.trimEnd()}\n\n${begun.text}` : draft.text;
   if (title && draft.title) title.value = draft.title;
   const answered = to.value ? null : document.getElementById(draft.to);
-  if (answered) answer(answered, draft.to);
+  if (answered) answer(form, answered, draft.to);
   const note = form.querySelector("[data-draft]");
   const discard = Object.assign(document.createElement("button"), { type: "button", textContent: form.dataset.discard });
   discard.addEventListener("click", () => {
@@ -94,18 +93,17 @@ function length(value) {
   return count;
 }
 
-const excess = (field) => length(field.value) - Number(field.dataset.most);
+const excess = (field) => Math.max(length(field.value) - Number(field.dataset.most), 0);
 
-function countIn(field) {
+function countIn(form, field) {
   const shown = document.getElementById(`${field.id}-count`);
-  const number = new Intl.NumberFormat(document.documentElement.lang);
+  const { format } = new Intl.NumberFormat(document.documentElement.lang);
   const show = () => {
     const over = excess(field);
     const isOver = over > 0;
-    const most = Number(field.dataset.most);
     const message = isOver
-      ? shown.dataset.over.replace("{excess}", number.format(over))
-      : shown.dataset.count.replace("{used}", number.format(over + most)).replace("{most}", number.format(most));
+      ? shown.dataset.over.replace("{excess}", format(over))
+      : shown.dataset.count.replace("{used}", format(length(field.value))).replace("{most}", format(field.dataset.most));
     shown.toggleAttribute("role", false);
     if (isOver) shown.setAttribute("role", "status");
     shown.classList.toggle("over", isOver);
@@ -116,40 +114,35 @@ function countIn(field) {
   show();
 }
 
-function previewOnDemand() {
+// htmx asks for it and puts it in its place. What cannot be shown so, the form's own way tells.
+function previewOnDemand(form) {
   const button = form.querySelector("button[name=preview]");
-  const section = document.querySelector("section.preview");
-  const refresh = async () => {
-    if (excess(text) > 0) return false;
-    const response = await fetch("/preview", { method: "POST", body: new FormData(form) });
-    if (!response.ok) return false;
-    section.querySelector(".body").innerHTML = await response.text(); // as sanitised as any post
-    section.hidden = false;
-    return true;
-  };
-  let isNative = false;
-  button.addEventListener("click", async (event) => {
-    if (isNative) return;
+  const section = form.querySelector("section.preview");
+  const isClick = ({ detail }) => detail.requestConfig.triggeringEvent?.type === "click";
+  const askByForm = (event) => isClick(event) && form.requestSubmit(button);
+  button.addEventListener("htmx:beforeRequest", (event) => {
+    if (!excess(form.elements.text)) return;
     event.preventDefault();
-    const isShown = await refresh().catch(() => false);
-    if (isShown) {
-      section.querySelector("h2").focus();
-      return;
-    }
-    isNative = true; // the form's own way tells what is wrong
-    button.click();
+    askByForm(event);
   });
-  form.addEventListener("input", later(PREVIEW_MS, () => section.hidden || refresh().catch(() => false)));
+  button.addEventListener("htmx:afterRequest", (event) => {
+    if (!event.detail.successful) return askByForm(event);
+    section.hidden = false;
+    return isClick(event) && section.querySelector("h2").focus();
+  });
+  const refresh = later(PREVIEW_MS, () => section.hidden || htmx.trigger(button, "refresh"));
+  form.addEventListener("input", refresh);
 }
 
 // A second click would do no harm, but looks as if it did something.
-function sendOnce() {
+function sendOnce(form) {
   const button = form.querySelector("button:not([name])");
   form.addEventListener("submit", () => setTimeout(() => (button.disabled = true)));
   addEventListener("pageshow", () => (button.disabled = false));
 }
 
-function insert(addition) {
+function insert(form, addition) {
+  const { text } = form.elements;
   const before = text.value.trimEnd();
   text.value = before ? `${before}\n\n${addition}` : addition;
   text.focus();
@@ -180,9 +173,9 @@ async function quoteFrom(link) {
   return page.querySelector("form.compose textarea")?.value ?? "";
 }
 
-function answer(post, anchor) {
+function answer(form, post, anchor) {
   const line = form.querySelector("[data-answers]");
-  to.value = anchor;
+  form.elements.to.value = anchor;
   line.hidden = !post;
   if (!post) return;
   line.querySelector("span").textContent = line.dataset.answers.replace("{author}", nameIn(post));
@@ -191,7 +184,9 @@ function answer(post, anchor) {
   line.querySelector("q").textContent = body.textContent.replace(/\s+/g, " ").trim().slice(0, 120);
 }
 
+// In the form at the foot of the page, where there is one.
 function answerHere() {
+  const form = document.querySelector("form#compose");
   let picked = null; // a click ends the selection before it is heard of
   addEventListener("pointerdown", () => (picked = selected()), { capture: true });
   document.addEventListener("click", async (event) => {
@@ -206,13 +201,13 @@ function answerHere() {
       carry(link, quote);
       return;
     }
-    answer(post, link.dataset.answer);
-    insert(quote ?? ("quote" in link.dataset ? await quoteFrom(link) : ""));
+    answer(form, post, link.dataset.answer);
+    insert(form, quote ?? ("quote" in link.dataset ? await quoteFrom(link) : ""));
   });
   form?.querySelector("[data-drop]")?.addEventListener("click", (event) => {
     event.preventDefault();
-    answer(null, "");
-    text.focus();
+    answer(form, null, "");
+    form.elements.text.focus();
   });
 }
 
@@ -243,8 +238,9 @@ function offerQuote() {
   document.addEventListener("selectionchange", later(250, place));
 }
 
-function completeMentions() {
-  const list = Object.assign(document.createElement("ul"), { id: "people", className: "people", hidden: true });
+function completeMentions(form) {
+  const { text } = form.elements;
+  const list = Object.assign(document.createElement("ul"), { id: `${text.id}-people`, className: "people", hidden: true });
   list.setAttribute("role", "listbox");
   list.setAttribute("aria-label", form.dataset.mentions);
   text.after(list);
@@ -271,7 +267,7 @@ function completeMentions() {
   const open = (found) => {
     list.replaceChildren(
       ...found.map((name, index) => {
-        const item = Object.assign(document.createElement("li"), { id: `person-${index}`, textContent: name });
+        const item = Object.assign(document.createElement("li"), { id: `${list.id}-${index}`, textContent: name });
         item.setAttribute("role", "option");
         item.addEventListener("pointerdown", (event) => {
           event.preventDefault(); // the text keeps the focus
@@ -307,13 +303,47 @@ function completeMentions() {
   text.addEventListener("blur", close);
 }
 
-forgetDrafts();
+// A post's own form, in the place of its text; what it leads to, the post again or the form with a sentence, takes its
+// place in turn.
+function editHere(form, post) {
+  post.classList.add("editing");
+  const aim = { "hx-post": form.getAttribute("action"), "hx-target": "closest .post", "hx-swap": "outerHTML" };
+  for (const [name, value] of Object.entries(aim)) form.setAttribute(name, value);
+  form.setAttribute("hx-select", `[id="${post.id}"]`);
+  form.setAttribute("hx-encoding", "multipart/form-data");
+  htmx.process(form);
+  post.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    if (detail.requestConfig.elt !== form) return;
+    if (detail.xhr.status < 400 && detail.serverResponse.includes(`id="${post.id}"`)) return;
+    detail.shouldSwap = true;
+    detail.isError = false;
+    detail.target = form.closest(".wider");
+    detail.selectOverride = ".wider";
+  });
+  form.addEventListener("htmx:sendError", () => form.submit());
+  form.querySelector("[data-cancel]").addEventListener("click", (event) => {
+    event.preventDefault();
+    htmx.remove(form.closest(".wider"));
+    post.classList.remove("editing");
+  });
+  form.elements.text.focus();
+}
+
+function equip(form) {
+  const { text, title } = form.elements;
+  const post = form.closest(".post");
+  if (post) editHere(form, post);
+  if (form.dataset.owner) keepDraft(form);
+  for (const field of [text, title].filter(Boolean)) countIn(form, field);
+  if (form.dataset.owner) previewOnDemand(form);
+  if (form.dataset.people) completeMentions(form);
+  if (!post) sendOnce(form);
+}
+
 answerHere();
 offerQuote();
-if (form) {
-  if (form.dataset.owner) keepDraft(form.dataset.owner);
-  for (const field of [text, title].filter(Boolean)) countIn(field);
-  if (form.dataset.owner) previewOnDemand();
-  if (form.dataset.people) completeMentions();
-  sendOnce();
-}
+htmx.onLoad((part) => {
+  forgetDrafts();
+  const forms = part.matches("form.compose") ? [part] : part.querySelectorAll("form.compose");
+  for (const form of forms) equip(form);
+});

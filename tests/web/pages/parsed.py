@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-ADDRESSES = frozenset({"href", "src", "action", "formaction", "data", "poster", "background", "xlink:href", "srcset"})
+ADDRESSES = frozenset("href src action formaction data poster background xlink:href srcset hx-get hx-post".split())  # noqa: SIM905
 INERT = """
     a article blockquote body br code dd del details div dl dt em footer h1 h2 h3 h4 h5 h6 head header hr html img li
     link main meta nav ol p path pre q s section span strong summary svg table tbody td th thead time title tr ul
 """.split()  # noqa: SIM905 - a list of fifty words would be a page of them
+FORBIDDEN = frozenset({"style", "srcdoc", "http-equiv"})
 BARE = frozenset({"br", "hr", "img", "input", "link", "meta", "path"})
 
 
@@ -40,7 +41,7 @@ class Parsed:
             if element.tag not in INERT and not is_own_script(element):
                 yield f"<{element.tag}>"
             for name, value in element.attributes.items():
-                if name.startswith("on") or name in ("style", "srcdoc", "http-equiv"):
+                if name.startswith(("on", "hx-on", "data-hx-", "hx-vals", "hx-vars")) or name in FORBIDDEN:
                     yield f"{element.tag} {name}={value}"
                 if name in ADDRESSES and not is_harmless(value):
                     yield f"{element.tag} {name}={value}"
@@ -50,7 +51,7 @@ def is_own_script(element: Element) -> bool:
     """A file of ours, and nothing else."""
     return (
         element.tag == "script"
-        and element.attributes.keys() == {"type", "src"}
+        and element.attributes.keys() in ({"type", "src"}, {"defer", "src"})
         and element.attributes["src"].startswith("/static/")
         and not element.text
     )

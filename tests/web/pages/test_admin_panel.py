@@ -163,7 +163,8 @@ async def test_backfill(scene: Scene) -> None:
         await index.do("UPDATE leader SET heartbeat_at = now()")
         assert (await sent(browser, BACKFILL, force="full_sync")).status_code == 303
         shown = await page(browser, BACKFILL)
-        job = shown.one("div", class_="job").attributes["data-job"]
+        [live] = [one for one in shown.all("div") if "sse-connect" in one.attributes]
+        job = live.attributes["sse-connect"].split("/")[3]
         assert shown.all("progress")
         assert (await sent(browser, BACKFILL, force="full_sync")).status_code == 409
         await index.do(

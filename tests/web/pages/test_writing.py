@@ -12,7 +12,7 @@ from forum import sessions
 from forum.records.names import POST
 from tests.web.forum_rows import AwayDatabase
 from tests.web.pages.conftest import HTML
-from tests.web.pages.parsed import Parsed, parsed
+from tests.web.pages.parsed import Element, Parsed, parsed
 from tests.web.signing_in import client_as
 from tests.web.writers import ANN, BOB, SHELF_KEY, Forum, planted
 from web.pages.previewing import PREVIEWS_A_MINUTE
@@ -49,10 +49,13 @@ async def page(browser: httpx.AsyncClient, path: str, status: int = 200) -> Pars
     return parsed(response.text)
 
 
+def form_of(found: Parsed) -> Element:
+    return found.one("form", class_="form compose")
+
+
 def fields(found: Parsed) -> dict[str, str]:
     """What the form would send as it stands."""
-    [form] = found.all("form", id="compose")
-    assert form.attributes["enctype"] == "multipart/form-data"
+    assert form_of(found).attributes["enctype"] == "multipart/form-data"
     names = {
         one.attributes["name"]: one.attributes.get("value", "")
         for one in found.all("input")
@@ -68,7 +71,7 @@ async def send(browser: httpx.AsyncClient, path: str, form: dict[str, str]) -> h
 async def written(browser: httpx.AsyncClient, path: str, **typed: str) -> str:
     """Fill the form of that page in, send it, and be led to the post."""
     found = await page(browser, path)
-    response = await send(browser, found.one("form", id="compose").attributes["action"], fields(found) | typed)
+    response = await send(browser, form_of(found).attributes["action"], fields(found) | typed)
     assert response.status_code == 303, response.text
     return str(response.headers["location"])
 
@@ -76,7 +79,7 @@ async def written(browser: httpx.AsyncClient, path: str, **typed: str) -> str:
 async def refused(browser: httpx.AsyncClient, path: str, status: int, **typed: str) -> tuple[str, dict[str, str]]:
     """The same, and be told no: the sentence, and what the form holds then."""
     found = await page(browser, path)
-    response = await send(browser, found.one("form", id="compose").attributes["action"], fields(found) | typed)
+    response = await send(browser, form_of(found).attributes["action"], fields(found) | typed)
     assert response.status_code == status, response.text
     back = parsed(response.text)
     assert response.headers["cache-control"] == "no-store"

@@ -3,6 +3,7 @@
 Whatever is done here goes by the same functions as the API's, and is in the audit like that.
 """
 
+import trio
 from quart import Quart
 
 from actors.agent import ForumAccount
@@ -14,9 +15,9 @@ from web.pages.admin.people import add_people
 from web.site import Site
 
 
-def add_admin_pages(app: Quart, database: Database, site: Site, account: ForumAccount) -> None:
+def add_admin_pages(app: Quart, database: Database, site: Site, account: ForumAccount, stop: trio.Event) -> None:
     """Hang all of them into the app."""
     add_overview(app, database, site)
     add_people(app, database, site, account)
     add_logs(app, database, site)
-    add_backfills(app, database, site)
+    add_backfills(app, database, site, stop)

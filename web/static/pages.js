@@ -1,0 +1,83 @@
+// What htmx leaves to us: dialogs that open, where one is after reading on, what is said when something new has come,
+// connections that rest, the account menu. All of it is extra: every link leads to a page that does the same.
+
+const on = (name, act) => document.addEventListener(name, act);
+
+// A link that cannot be followed here is followed as always.
+for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:swapError"]) {
+  on(failure, ({ detail: { elt } }) => elt.matches("a[href]") && location.assign(elt.href));
+}
+
+const dialog = document.querySelector("#dialog");
+
+on("htmx:afterSwap", ({ detail: { target } }) => {
+  if (target !== dialog) return;
+  const heading = dialog.querySelector("h1");
+  heading.id = "dialog-heading";
+  dialog.setAttribute("aria-labelledby", heading.id);
+  dialog.showModal();
+});
+on("click", (event) => {
+  if (!event.target.closest("dialog [data-close]")) return;
+  event.preventDefault();
+  dialog.close();
+});
+
+// To the first of what has come below.
+on("htmx:afterSettle", ({ detail: { requestConfig } }) => {
+  if (!requestConfig?.elt.closest(".more")) return;
+  const first = requestConfig.target.nextElementSibling?.firstElementChild;
+  if (!first) return;
+  first.tabIndex = -1;
+  first.focus({ preventScroll: true });
+});
+
+const count = () => Number(document.querySelector("#count")?.dataset.posts);
+let posts = count();
+
+on("htmx:afterSettle", ({ detail: { requestConfig } }) => {
+  if (requestConfig?.elt.id !== "refresh") return;
+  const now = count();
+  if (now > posts) say(document.querySelector(".more") ? "newer" : "arrived");
+  posts = now;
+});
+on("sse:changed", ({ target }) => target.id === "refresh" || say("changed"));
+
+// One of the sentences that the page brought, in the reader's language, where screen readers hear of it.
+function say(which) {
+  for (const sentence of document.querySelectorAll(".live > p")) sentence.hidden = sentence.dataset.when !== which;
+}
+
+// Posts that change leave in place what their reader did with them.
+if (globalThis.Idiomorph) {
+  Object.assign(Idiomorph.defaults.callbacks, {
+    beforeNodeMorphed: (node) => !node.classList?.contains("editing"),
+    beforeAttributeUpdated: (name) => name !== "open",
+    afterNodeAdded: (node) => node.classList?.add("fresh"),
+  });
+}
+
+// A page that nobody looks at needs no connection, of which a browser has few.
+const connections = new Map();
+
+on("visibilitychange", () => {
+  for (const place of document.querySelectorAll("[data-live]")) {
+    if (document.hidden) {
+      connections.set(place, place.innerHTML);
+      htmx.swap(place, "", { swapStyle: "innerHTML" });
+    } else if (connections.has(place)) {
+      htmx.swap(place, connections.get(place), { swapStyle: "innerHTML" });
+    }
+  }
+});
+
+const menu = document.querySelector("details.menu");
+
+on("click", (event) => {
+  if (menu && !menu.contains(event.target)) menu.open = false;
+});
+on("keydown", (event) => {
+  if (event.key !== "Escape" || !menu?.open) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
