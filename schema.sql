@@ -58,6 +58,13 @@ CREATE TABLE leader (
 );
 INSERT INTO leader (epoch, heartbeat_at) VALUES (0, 'epoch');
 
+-- How each process is, renewed every second by itself for all others. Not logged: lost, it is told anew.
+CREATE UNLOGGED TABLE processes (
+    name            text PRIMARY KEY,
+    told_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+    vitals          json NOT NULL
+);
+
 -- Where we are in the stream; written in the transaction of the events it vouches for.
 CREATE TABLE stream (
     single          boolean PRIMARY KEY DEFAULT true CHECK (single),

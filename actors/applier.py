@@ -98,6 +98,8 @@ class Store:
             await self._commit(events, [])
         self._pulse.counters["batches"] += 1
         self._pulse.counters["events"] += len(events)
+        self._pulse.handled += len(events)
+        self._pulse.committed_at = datetime.now(UTC)
 
     async def _commit(self, events: Sequence[StreamEvent], ops: Sequence[RecordOp]) -> None:
         async with self._database.transaction() as tx:

@@ -137,6 +137,7 @@ async def _visit_repos(manager: Backfill, job: jobs.Job) -> None:
     hosts = _hosts(manager)
     book = JobBook(database=manager.database, job_id=job.id, patience=manager.patience)
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(_show_parked, manager.pulse, hosts)
         crowd = Crowd(hosts, most=max(manager.concurrency - WORKERS_FOR_OTHERS, 1))
 
         async def settle(did: str, pds: str) -> bool:
@@ -158,6 +159,15 @@ async def _visit_repos(manager: Backfill, job: jobs.Job) -> None:
 def _hosts(manager: Backfill) -> Hosts:
     """A fresh look at all servers."""
     return Hosts(manager.resolver.client, per_second=manager.per_second, patience=manager.patience)
+
+
+async def _show_parked(pulse: Pulse, hosts: Hosts) -> None:
+    try:
+        while True:
+            pulse.parked = hosts.parked
+            await trio.sleep(IDLE_SECONDS)
+    finally:
+        pulse.parked = ()
 
 
 def _visitor(
@@ -231,6 +241,7 @@ async def _follow_plan(manager: Backfill, job: jobs.Job, crowd: "Crowd", visitor
         async for repo in receive:
             await _wait_for_stream(manager)
             await visitor.visit(repo)
+            manager.pulse.handled += 1
             crowd.leave(repo)
             manager.pulse.beat(inbox_depth=len(crowd.under_way))
 
@@ -315,7 +326,9 @@ async def _mend(manager: Backfill, looked_at: datetime | None) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_watch_for_job, manager, looked_at, nursery.cancel_scope)
         book = MendBook(database=manager.database, patience=manager.patience)
-        visitor = _visitor(manager, _hosts(manager), book, nursery, _anywhere, _noted, skips=False)
+        hosts = _hosts(manager)
+        nursery.start_soon(_show_parked, manager.pulse, hosts)
+        visitor = _visitor(manager, hosts, book, nursery, _anywhere, _noted, skips=False)
         async with trio.open_nursery() as visits:
             for repo in due:
                 visits.start_soon(visitor.visit, repo)

@@ -44,4 +44,5 @@ async def tick(database: Database, pulse: Pulse) -> float:
             await ledger.take_lock(tx)
             await changes.notify(tx, await end_expired(tx, AT_ONCE) | await settle_some(tx))
         pulse.counters["rounds"] += 1
+        pulse.handled += 1
         pulse.beat()

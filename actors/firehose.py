@@ -225,11 +225,11 @@ def _refused_record(reader: Reader, op: RecordOp, reason: str, message: str) -> 
 async def _tick(reader: Reader, place: Place, frames: Frames) -> None:
     """Beat; on a quiet stream make sure it lives, and store now and then that we are caught up."""
     ticks, frames_seen, sent_seen = 0, place.frames, place.sent
+    counted = place.frames
     while True:
         await trio.sleep(TICK_SECONDS)
-        reader.pulse.beat()
-        if place.at:
-            reader.pulse.last_event_at = stream.moment(place.at)
+        _show(reader.pulse, place, place.frames - counted)
+        counted = place.frames
         ticks += 1
         if ticks < IDLE_TICKS or place.blocked:
             continue
@@ -239,6 +239,16 @@ async def _tick(reader: Reader, place: Place, frames: Frames) -> None:
         if place.sent == sent_seen and not place.blocked:
             await reader.out.send(StreamIdle(cursor=place.cursor, at=max(place.at, place.caught_up)), 0)
         ticks, frames_seen, sent_seen = 0, place.frames, place.sent
+
+
+def _show(pulse: Pulse, place: Place, frames: int) -> None:
+    """Beat, and tell how many frames have come since the last time, and how old the newest of them was."""
+    pulse.beat()
+    pulse.handled += frames
+    if place.at:
+        pulse.last_event_at = stream.moment(place.at)
+        if frames:
+            pulse.lag_seconds = max(_now() - place.at, 0) / 1e6
 
 
 async def _find_place(reader: Reader, place: Place, error: BaseException, began: int | None) -> None:

@@ -1,7 +1,7 @@
 """The health board: what every actor last said of itself.
 
-Actors write their own `Pulse`; `/api/health`, the actor page, `/metrics` and the systemd watchdog read the `Board`.
-Plain attributes in one process and one thread: no locks, no messages.
+Actors write their own `Pulse`; the systemd watchdog reads the `Board`, and so does everybody else by way of
+`vitals.py`. Plain attributes in one process and one thread: no locks, no messages.
 """
 
 import time
@@ -27,8 +27,12 @@ class Pulse:
     last_error: str = ""
     inbox_depth: int = 0
     inbox_peak: int = 0
+    handled: int = 0  # events, requests, accounts, …: what it is there for, since the process began
     counters: Counter[str] = field(default_factory=Counter)
     last_event_at: datetime | None = None  # of the stream, by its own clock
+    lag_seconds: float | None = None  # how old that was when it came
+    committed_at: datetime | None = None
+    parked: tuple[str, ...] = ()  # servers that are left alone for now
     last_beat: float = field(default_factory=time.monotonic)
     resting: bool = False  # waiting for work that may never come: silence means nothing
 
@@ -64,9 +68,10 @@ class Pulse:
 
 
 class Board:
-    """The pulses of this process, in the order they were opened."""
+    """The pulses of the process of that name, in the order they were opened."""
 
-    def __init__(self) -> None:
+    def __init__(self, process: str = "") -> None:
+        self.process = process
         self._pulses: dict[str, Pulse] = {}
 
     def pulse(self, name: str, *, limit_seconds: float | None = None) -> Pulse:

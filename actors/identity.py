@@ -76,6 +76,7 @@ async def _refresh(resolver: Resolver, database: Database, account: accounts.Due
             await accounts.postpone(tx, account.did, seconds=_wait_seconds(account.failures))
         return
     pulse.counters["refreshed"] += 1
+    pulse.handled += 1
     pulse.beat()
 
 

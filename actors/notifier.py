@@ -24,6 +24,7 @@ async def run_notifier(database: Database, tell: Callable[[Changes], None], puls
                 waits = delays(longest=10)
                 async for payload in payloads:
                     pulse.counters["notices"] += 1
+                    pulse.handled += 1
                     pulse.beat()
                     tell(load(payload))
         except DatabaseAway as error:

@@ -6,6 +6,7 @@ still open at the end of the grace is closed under it. Knows nothing of what is 
 """
 
 import logging
+import socket
 from functools import partial
 
 import structlog
@@ -14,7 +15,7 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ASGIFramework, ConnectionState
+from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, ConnectionState, Scope
 
 from actors.health import Pulse
 
@@ -68,6 +69,11 @@ async def listen(port: int) -> trio.SocketListener:
     return listener
 
 
+def inherited(descriptor: int) -> trio.SocketListener:
+    """The port as another process has taken it, who shares it with us."""
+    return trio.SocketListener(trio.socket.from_stdlib_socket(socket.socket(fileno=descriptor)))
+
+
 def port_of(listener: trio.SocketListener) -> int:
     port: int = listener.socket.getsockname()[1]
     return port
@@ -86,7 +92,8 @@ async def run_server(
     """Serve until `stop`, then finish what is under way within the grace."""
     context = WorkerContext(max_requests=None)
     streams: set[ClientStream] = set()
-    serve_one = partial(serve_client, partial(ClientServer, ASGIWrapper(app), config(keep_alive_seconds), context))
+    wrapped = ASGIWrapper(counted(app, pulse))
+    serve_one = partial(serve_client, partial(ClientServer, wrapped, config(keep_alive_seconds), context))
     async with trio.open_nursery() as watch:
         async with trio.open_nursery() as clients:
             watch.start_soon(cut_off, stop, grace_seconds, clients.cancel_scope, streams)
@@ -100,6 +107,14 @@ async def run_server(
             await context.terminated.set()  # idle connections close now, busy ones after their response
         watch.cancel_scope.cancel()
     pulse.become("stopped")
+
+
+def counted(app: ASGIFramework, pulse: Pulse) -> ASGIFramework:
+    async def counting(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        pulse.handled += scope["type"] == "http"
+        await app(scope, receive, send)
+
+    return counting
 
 
 async def serve_client(

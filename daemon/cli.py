@@ -38,20 +38,30 @@ def main(context: click.Context, config: Path | None) -> None:
 
 
 @main.command()
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 16),
+    default=1,
+    show_default=True,
+    help="So many processes share the work of serving; one of them follows the network.",
+)
+@click.option("--fd", type=click.IntRange(3), hidden=True, help="Listen on this socket, which is open already.")
+@click.option("--number", type=click.IntRange(1), default=1, hidden=True, help="Which of several processes this is.")
 @click.pass_obj
-def serve(config: Path | None) -> None:
+def serve(config: Path | None, processes: int, fd: int | None, number: int) -> None:
     """Run the forum until SIGTERM or Ctrl-C; a second one ends it at once.
 
     It listens on 127.0.0.1, on PORT. Needed: FORUM_DID. Without DATABASE_URL a PostgreSQL of its own is kept in
     the data directory.
     """
-    from daemon.tree import run_daemon  # imports the whole program, which the other commands do not need
+    from daemon.tree import Crew, run_daemon  # imports the whole program, which the other commands do not need
 
     settings = or_exit(partial(load_settings, config))
     or_exit(partial(check_serving, settings))
     configure_logs(settings.log_level)
     spare_the_program()
-    or_exit(partial(trio.run, run_daemon, settings))
+    crew = Crew(processes=processes, number=number, fd=fd, config=config)
+    or_exit(partial(trio.run, run_daemon, settings, crew))
 
 
 def spare_the_program() -> None:
@@ -137,3 +147,6 @@ def config_lines(settings: Settings) -> list[str]:
 
 for command in (init, category, board, role, session):
     main.add_command(command)
+
+if __name__ == "__main__":
+    main()

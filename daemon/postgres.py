@@ -5,14 +5,12 @@ kill -9. As root it runs under another account; nothing outside the data directo
 dies it is started again, and the pulse says so. Which binaries are used is the affair of `postgres_files`.
 """
 
-import ctypes
 import os
 import random
 import shutil
 import signal
 import subprocess
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,8 @@ import structlog
 import trio
 
 from actors.health import Pulse
+from daemon import children
+from daemon.children import ending_with_us, wait_exit
 from daemon.errors import SettingsError
 from daemon.postgres_files import Account, account_to_use, find_binaries, own_directory
 from daemon.settings import Settings
@@ -38,7 +38,6 @@ LONGEST_PAUSE_SECONDS = 30.0
 POLL_SECONDS = 0.02
 LONGEST_SOCKET_PATH = 107  # sun_path of unix(7), less the final zero
 LOG_BYTES = 1_000_000
-PR_SET_PDEATHSIG = 1  # prctl(2)
 SOCKETS_LINE = 4  # of postmaster.pid: the directory of its socket
 
 # A small server beside its only client. Refused values are logged by the daemon, so not again here.
@@ -47,7 +46,7 @@ SERVER_SETTINGS: Mapping[str, str] = MappingProxyType(
         "listen_addresses": "",
         "unix_socket_permissions": "0700",
         "shared_buffers": "128MB",
-        "max_connections": "40",
+        "max_connections": "100",
         "max_wal_size": "512MB",
         "wal_level": "minimal",
         "max_wal_senders": "0",
@@ -218,9 +217,6 @@ async def running(server: Server) -> AsyncIterator[subprocess.Popen[bytes]]:
 
 def spawn(server: Server) -> subprocess.Popen[bytes]:
     """Start `postgres` in a session of its own, so that no signal to our group reaches it before us."""
-    if threading.current_thread() is not threading.main_thread():
-        # The parent that PR_SET_PDEATHSIG watches is a thread: that of a worker would soon end, and the server with it.
-        raise RuntimeError("PostgreSQL must be started from the main thread")
     if server.log_file.exists() and server.log_file.stat().st_size > LOG_BYTES:
         server.log_file.unlink()
     with server.log_file.open("ab") as log_file:
@@ -232,21 +228,9 @@ def spawn(server: Server) -> subprocess.Popen[bytes]:
             cwd="/",
             env=environment(),
             start_new_session=True,
-            preexec_fn=ending_with(os.getpid()),
+            preexec_fn=ending_with_us(signal.SIGINT),  # a fast shutdown
             **server.account.popen_arguments,
         )
-
-
-def ending_with(parent: int) -> Callable[[], None]:
-    """What the child does before `exec`: ask for SIGINT, a fast shutdown, when the parent ends in whatever way."""
-    prctl = ctypes.CDLL(None).prctl  # looked up before the fork
-
-    def ask() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGINT)
-        if os.getppid() != parent:  # it ended before we asked
-            os._exit(1)
-
-    return ask
 
 
 async def wait_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
@@ -257,26 +241,9 @@ async def wait_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
         await trio.sleep(POLL_SECONDS)
 
 
-async def wait_exit(process: subprocess.Popen[bytes]) -> int:
-    """The exit status of the child, without a thread that waits."""
-    if process.poll() is None:
-        descriptor = os.pidfd_open(process.pid)
-        try:
-            await trio.lowlevel.wait_readable(descriptor)
-        finally:
-            os.close(descriptor)
-    return process.wait()
-
-
 async def stop(process: subprocess.Popen[bytes]) -> None:
     """Fast shutdown, then an immediate one, then the hard way; always within a limit."""
-    with trio.CancelScope(shield=True):
-        for sign, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 5), (signal.SIGKILL, 5)):
-            if process.poll() is not None:
-                return
-            process.send_signal(sign)
-            with trio.move_on_after(seconds):
-                await wait_exit(process)
+    await children.stop(process, (signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 5))
 
 
 async def wait_for_predecessor(server: Server) -> None:

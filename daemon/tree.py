@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from ipaddress import ip_network
+from pathlib import Path
+from socket import gethostname
 
 import structlog
 import trio
@@ -31,8 +33,11 @@ from actors.identity import Keys, WakeUp, run_identity
 from actors.inbox import open_inbox
 from actors.leader import candidate, run_heartbeat, wait_to_lead
 from actors.notifier import run_notifier
+from actors.reporter import run_reporter
 from actors.resolver import Resolver
-from actors.server import listen, port_of, run_server
+from actors.server import inherited, listen, port_of, run_server
+from actors.trends import Trends, run_trends
+from actors.vitals import Vitals, take
 from actors.web_client import open_web_client
 from daemon.door import door_of, public_origin, unlock
 from daemon.forum_login import login_of, resolver_of
@@ -40,6 +45,7 @@ from daemon.pool import Pool, open_pool
 from daemon.postgres import open_postgres
 from daemon.schema import apply_schema
 from daemon.settings import Settings
+from daemon.siblings import run_sibling
 from daemon.signals import wait_for_stop
 from daemon.supervisor import supervise
 from daemon.systemd import notify_ready, notify_stopping, open_notifier, run_watchdog
@@ -65,10 +71,29 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Crew:
+    """Which of several alike processes this is. The first begins the others, which get its socket and its settings."""
+
+    processes: int = 1
+    number: int = 1
+    fd: int | None = None
+    config: Path | None = None
+
+    def name(self, port: int) -> str:
+        """Different from all others on the same database, and the same after a restart."""
+        return f"{gethostname()}:{port}" + ("" if self.number == 1 else f"/{self.number}")
+
+
+ALONE = Crew()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class House:
     """What the actors of this process share."""
 
     settings: Settings
+    crew: Crew
+    dsn: str
     forum_did: str
     source: Source
     listener: trio.SocketListener
@@ -79,6 +104,7 @@ class House:
     login: Login | None
     account: ForumAccount
     board: Board
+    trends: Trends
     stop: trio.Event
     cache: PageCache = field(default_factory=PageCache)
     live: Live = field(default_factory=Live)
@@ -87,11 +113,12 @@ class House:
     clock_bell: WakeUp = field(default_factory=WakeUp)
 
 
-async def run_daemon(settings: Settings) -> None:
+async def run_daemon(settings: Settings, crew: Crew = ALONE) -> None:
     """Run until a signal says stop. Raises `SettingsError` for a setting that cannot work, `BudgetSpent` for a bug."""
-    board = Board()
+    listener = await listen(settings.port) if crew.fd is None else inherited(crew.fd)
+    board = Board(crew.name(port_of(listener)))
     async with (
-        await listen(settings.port) as listener,
+        listener,
         open_postgres(settings, pulse=board.pulse("postgres")) as dsn,
         open_pool(dsn, size=CONNECTIONS, pulse=board.pulse("pool")) as database,
         open_web_client(development=settings.atbb_development) as client,
@@ -100,6 +127,8 @@ async def run_daemon(settings: Settings) -> None:
         origin = public_origin(settings, port_of(listener))
         house = House(
             settings=settings,
+            crew=crew,
+            dsn=dsn,
             forum_did=settings.forum_did or "",
             source=source_of(settings.firehose_url),
             listener=listener,
@@ -110,6 +139,7 @@ async def run_daemon(settings: Settings) -> None:
             login=login,
             account=account_of(login),
             board=board,
+            trends=Trends(),
             stop=trio.Event(),
         )
         await run_house(house)
@@ -124,8 +154,11 @@ async def run_house(house: House) -> None:
         await keepers.start(wait_for_stop, stop)
         keepers.start_soon(leave_late, stop)
         keepers.start_soon(run_watchdog, board, notify)
+        keepers.start_soon(run_trends, house.trends, board)
         async with trio.open_nursery() as serving:
             await serving.start(serve, house)  # ends by itself when `stop` is set
+            for number in range(2, house.crew.processes + 1):
+                serving.start_soon(sibling, house, number)
             log.info("listening", url=f"http://127.0.0.1:{port_of(house.listener)}")
             notify_ready(notify)
             await run_actors(house)
@@ -150,6 +183,7 @@ async def serve(house: House, *, task_status: trio.TaskStatus[None]) -> None:
         door=house.door,
         stop=house.stop,
         pool_figures=lambda: house.database.figures,
+        trends=house.trends,
         cache=house.cache,
         live=house.live,
     )
@@ -163,6 +197,14 @@ async def serve(house: House, *, task_status: trio.TaskStatus[None]) -> None:
     )
 
 
+async def sibling(house: House, number: int) -> None:
+    """One more process beside us; told to end when `stop` is set, and then waited for."""
+    pulse = house.board.pulse(f"process {number}")
+    run = partial(run_sibling, number, house.listener.socket, house.dsn, house.crew.config, pulse)
+    async with until(house.stop):
+        await supervise(pulse, run)
+
+
 async def run_actors(house: House) -> None:
     """All that needs the database; returns when `stop` is set and the applier has committed what it had."""
     async with until(house.stop):
@@ -173,11 +215,16 @@ async def run_actors(house: House) -> None:
             ("notifier", partial(run_notifier, database, partial(spread, house))),
             ("identity", partial(run_identity, house.resolver, database, house.identity_bell)),
             ("agent", partial(run_agent, house.account, house.login, house.resolver)),
+            ("reporter", partial(run_reporter, database, partial(vitals_of, house))),
         ):
             pulse = board.pulse(name)
             helpers.start_soon(supervise, pulse, partial(run, pulse=pulse))
         await supervise(board.pulse("leader"), partial(run_ingest, house))
         helpers.cancel_scope.cancel()
+
+
+def vitals_of(house: House) -> Vitals:
+    return take(house.board, house.trends, house.database.figures)
 
 
 async def run_ingest(house: House) -> None:

@@ -44,6 +44,12 @@ class Daemon:
         """Whether it is the one that has the stream open."""
         return bool((await self.get("/api/health"))["services"]["firehose"]["connected"])
 
+    @asynccontextmanager
+    async def another(self) -> AsyncIterator[httpx.AsyncClient]:
+        """A client with a connection of its own, which any process may accept."""
+        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS, trust_env=False) as client:
+            yield client
+
     async def kill(self) -> None:
         """As a crash of the machine would."""
         self.process.kill()
@@ -57,14 +63,16 @@ class Daemon:
 
 
 @asynccontextmanager
-async def running_daemon(settings: Mapping[str, str], *, log: TextIO | None = None) -> AsyncIterator[Daemon]:
+async def running_daemon(
+    settings: Mapping[str, str], *, processes: int = 1, log: TextIO | None = None
+) -> AsyncIterator[Daemon]:
     """Start it; the block begins when it listens.
 
     Its log goes straight into the file `log`, else by way of us to stderr, where pytest keeps it.
     """
     begun = 0 if log is None else log.seek(0, os.SEEK_END)
     process = await trio.lowlevel.open_process(
-        [str(PROGRAM), "serve"],
+        [str(PROGRAM), "serve", "--processes", str(processes)],
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE if log is None else log,
         env={"PATH": os.environ.get("PATH", os.defpath), "HOME": os.environ.get("HOME", "/"), **settings},

@@ -12,6 +12,8 @@ from quart_trio import QuartTrio
 
 from actors.agent import ForumAccount, account_of
 from actors.health import Board
+from actors.trends import Trends
+from actors.vitals import PoolFigures, Vitals, take
 from forum.database import Database
 from web.admin import add_admin
 from web.api import add_api
@@ -24,7 +26,6 @@ from web.health import add_health
 from web.limits import add_limits
 from web.live import Live, add_live
 from web.members import add_members
-from web.metrics import PoolFigures
 from web.moderation import add_moderation
 from web.modlog import add_mod_log
 from web.openapi import add_openapi
@@ -61,6 +62,7 @@ def make_app(
     door: Door | Closed = CLOSED,
     stop: trio.Event | None = None,
     pool_figures: Callable[[], PoolFigures] | None = None,
+    trends: Trends | None = None,
     cache: PageCache | None = None,
     live: Live | None = None,
 ) -> ASGIFramework:
@@ -70,19 +72,23 @@ def make_app(
     gives a cache or open pages tells them of changes.
     """
     stop = trio.Event() if stop is None else stop
-    app = make_inner_app(database, board, site, account or account_of(None), door, stop, pool_figures, live or Live())
+    trends = Trends() if trends is None else trends
+
+    def own() -> Vitals:
+        return take(board, trends, None if pool_figures is None else pool_figures())
+
+    app = make_inner_app(database, own, site, account or account_of(None), door, stop, live or Live())
     finishing = finish_responses(app)
     return log_requests(refuse_oddities(cache_pages(finishing, cache) if cache else finishing))
 
 
 def make_inner_app(
     database: Database,
-    board: Board,
+    own: Callable[[], Vitals],
     site: Site,
     account: ForumAccount,
     door: Door | Closed,
     stop: trio.Event,
-    pool_figures: Callable[[], PoolFigures] | None,
     live: Live,
 ) -> QuartTrio:
     """The app without its covers."""
@@ -92,7 +98,7 @@ def make_inner_app(
     add_errors(app)
     add_origin_check(app, site)
     add_limits(app, site)
-    add_health(app, database, board, account, pool_figures)
+    add_health(app, database, own, account)
     add_openapi(app)
     add_api(app, database, site)
     add_auth(app, database, site, door)

@@ -1,10 +1,10 @@
 """How the process is: for people and monitors (`/api/health`), for whoever restarts or routes to it, for Prometheus.
 
-Told from the health board, the forum's agent and one short question to the database. Anyone may ask, so nothing here
-names an account, a host or an error's words.
+Told from what all processes say of themselves, the forum's agent and one short question to the database. Anyone may
+ask, so nothing here names an account, a host or an error's words.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -15,24 +15,26 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from quart import Quart, Response
 
 from actors.agent import AgentState, ForumAccount
-from actors.health import Board, Pulse
+from actors.reporter import everyones
+from actors.vitals import FIREHOSE, ActorVitals, Vitals
 from forum.database import Database
 from forum.errors import Unavailable
 from forum.reads.sync import Lag, has_schema, lag
 from web.answers import JSON, answer, written
-from web.metrics import Metrics, PoolFigures
+from web.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
 ASK_SECONDS = 2.0  # less than any monitor's patience
 
-FIREHOSE = "firehose"
+Own = Callable[[], Vitals]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DatabaseState:
-    """What the database answered, and how long it took; None: nothing in time."""
+class Condition:
+    """How all processes are, as far as this one knows; what the database answered, None: nothing in time."""
 
+    vitals: Sequence[Vitals]
     latency_seconds: float
     lag: Lag | None
 
@@ -40,24 +42,23 @@ class DatabaseState:
 def add_health(
     app: Quart,
     database: Database,
-    board: Board,
+    own: Own,
     account: ForumAccount,
-    pool_figures: Callable[[], PoolFigures] | None,
 ) -> None:
     """Hang the handlers into the app, each with what it needs."""
     handlers: dict[str, Callable[..., Awaitable[Response]]] = {
-        "/api/health": partial(show_health, database, board, account),
+        "/api/health": partial(show_health, database, own, account),
         "/healthz": show_alive,
         "/readyz": partial(show_ready, database),
-        "/metrics": partial(show_metrics, database, board, pool_figures),
+        "/metrics": partial(show_metrics, database, own),
     }
     for rule, handler in handlers.items():
         app.add_url_rule(rule, endpoint=rule, view_func=handler)
 
 
-async def show_health(database: Database, board: Board, account: ForumAccount) -> Response:
+async def show_health(database: Database, own: Own, account: ForumAccount) -> Response:
     """The state of every part; always 200, for the answer itself has come."""
-    return answer(health_shape(await ask(database), board, account.state, datetime.now(UTC)))
+    return answer(health_shape(await ask(database, own()), account.state, datetime.now(UTC)))
 
 
 async def show_alive() -> Response:
@@ -77,56 +78,64 @@ async def show_ready(database: Database) -> Response:
     return not_ready("The database does not answer in time.")
 
 
-async def show_metrics(database: Database, board: Board, pool_figures: Callable[[], PoolFigures] | None) -> Response:
-    state = await ask(database)
-    figures = pool_figures() if pool_figures else None
-    metrics = Metrics(board=board, lag=state.lag, latency_seconds=state.latency_seconds, pool=figures)
+async def show_metrics(database: Database, own: Own) -> Response:
+    found = await ask(database, own())
+    metrics = Metrics(vitals=found.vitals, lag=found.lag, latency_seconds=found.latency_seconds)
     return Response(generate_latest(metrics), content_type=CONTENT_TYPE_LATEST)
 
 
-async def ask(database: Database) -> DatabaseState:
+async def ask(database: Database, own: Vitals) -> Condition:
     """Put one question to the database, and take no answer for one."""
     began = trio.current_time()
+    vitals: Sequence[Vitals] = (own,)
     answered = None
     with trio.move_on_after(ASK_SECONDS):
         try:
             async with database.connection() as connection:
                 answered = await lag(connection)
+                vitals = await everyones(connection, own)
         except Unavailable:
             pass
         except Exception:  # tables missing or the like: health tells it, and must not fail itself
             log.exception("health_question_failed")
-    return DatabaseState(latency_seconds=trio.current_time() - began, lag=answered)
+    return Condition(vitals=vitals, latency_seconds=trio.current_time() - began, lag=answered)
 
 
-def health_shape(database: DatabaseState, board: Board, state: AgentState, now: datetime) -> dict[str, JSON]:
-    firehose = firehose_shape(next((pulse for pulse in board if pulse.name == FIREHOSE), None))
+def health_shape(found: Condition, state: AgentState, now: datetime) -> dict[str, JSON]:
+    firehose = firehose_shape(reader_of(found.vitals))
     agent = agent_shape(state)
-    up = database.lag is not None and firehose["connected"]
+    up = found.lag is not None and firehose["connected"]
     healthy = up and agent["authenticated"]
     shape: dict[str, JSON] = {
         "status": "healthy" if healthy else "degraded" if up else "unhealthy",
         "timestamp": written(now),
         "services": {
             "database": {
-                "status": "down" if database.lag is None else "up",
-                "latency_ms": round(database.latency_seconds * 1000, 1),
+                "status": "down" if found.lag is None else "up",
+                "latency_ms": round(found.latency_seconds * 1000, 1),
             },
             "firehose": firehose,
             "forumAgent": agent,
         },
-        "actors": [actor_shape(pulse) for pulse in board],
+        "actors": [
+            actor_shape(actor, number) for number, vitals in enumerate(found.vitals, start=1) for actor in vitals.actors
+        ],
     }
-    if database.lag is not None:
-        shape |= {"staleRepos": database.lag.stale_repos, "openGaps": database.lag.open_gaps}
+    if found.lag is not None:
+        shape |= {"staleRepos": found.lag.stale_repos, "openGaps": found.lag.open_gaps}
     return shape
 
 
-def firehose_shape(pulse: Pulse | None) -> dict[str, JSON]:
-    connected = pulse is not None and pulse.state == "running" and pulse.detail == "connected"
+def reader_of(vitals: Sequence[Vitals]) -> ActorVitals | None:
+    """The firehose of the process that leads; where none does, whichever there is."""
+    return next((found for process in vitals if (found := process.actor(FIREHOSE)) is not None), None)
+
+
+def firehose_shape(firehose: ActorVitals | None) -> dict[str, JSON]:
+    connected = firehose is not None and firehose.state == "running" and firehose.detail == "connected"
     shape: dict[str, JSON] = {"status": "up" if connected else "down", "connected": connected}
-    if pulse is not None and pulse.last_event_at is not None:
-        shape["last_event_at"] = written(pulse.last_event_at)
+    if firehose is not None and firehose.last_event_at is not None:
+        shape["last_event_at"] = written(firehose.last_event_at)
     return shape
 
 
@@ -142,15 +151,17 @@ def agent_shape(state: AgentState) -> dict[str, JSON]:
     return shape
 
 
-def actor_shape(pulse: Pulse) -> dict[str, JSON]:
+def actor_shape(actor: ActorVitals, process: int) -> dict[str, JSON]:
     """What anyone may know: neither `detail` nor `last_error`, which can name hosts and accounts."""
     return {
-        "name": pulse.name,
-        "state": pulse.state,
-        "since": written(pulse.since),
-        "hanging": pulse.hangs,
-        "restarts": pulse.restarts,
-        "inboxDepth": pulse.inbox_depth,
+        "name": actor.name,
+        "process": process,
+        "state": actor.state,
+        "since": written(actor.since),
+        "hanging": actor.hangs,
+        "restarts": actor.restarts,
+        "inboxDepth": actor.inbox_depth,
+        "perSecond": round(actor.per_second, 1),
     }
 
 

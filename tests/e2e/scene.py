@@ -32,6 +32,10 @@ class Scene:
         """A daemon on this test's database."""
         return running_daemon(self.settings(**more))
 
+    def processes(self, number: int) -> AbstractAsyncContextManager[Daemon]:
+        """The same in several processes."""
+        return running_daemon(self.settings(), processes=number)
+
     def settings(self, **more: str) -> dict[str, str]:
         return settings_for(self.network, self.forum.did, self.data_dir, DATABASE_URL=self.dsn, **more)
 

@@ -16,7 +16,7 @@ from web.app import make_app
 
 @pytest.fixture
 def board() -> Board:
-    return Board()
+    return Board("here")
 
 
 @pytest.fixture

@@ -10,7 +10,10 @@ from trio.testing import MockClock
 
 from actors.agent import AgentState, ForumAccount
 from actors.health import Board
+from actors.trends import Trends
+from actors.vitals import dump, take
 from daemon.pool import Pool
+from forum import processes
 from tests.web.forum_rows import NOON, SITE, AwayDatabase, Rows, client_of, minute
 from web.app import make_app
 
@@ -71,11 +74,13 @@ async def test_health(client: httpx.AsyncClient, board: Board, rows: Rows) -> No
         "actors": [
             {
                 "name": "firehose",
+                "process": 1,
                 "state": "running",
                 "since": health["actors"][0]["since"],
                 "hanging": False,
                 "restarts": 0,
                 "inboxDepth": 0,
+                "perSecond": 0.0,
             }
         ],
         "staleRepos": 1,
@@ -191,14 +196,37 @@ async def test_metrics(client: httpx.AsyncClient, board: Board, rows: Rows) -> N
 
     metrics = await metrics_of(client)
 
-    assert metrics["atbb_actor_restarts_total", "firehose"] == 2
-    assert metrics["atbb_actor_running", "firehose"] == 1
-    assert metrics["atbb_actor_running", "applier"] == 0
-    assert metrics["atbb_actor_last_event_timestamp_seconds", "firehose"] == NOON.timestamp()
-    assert metrics["atbb_stream_dropped_total", "too_long"] == 7
-    assert metrics["atbb_actor_events_total", "applier", "applied"] == 5
-    assert metrics["atbb_actor_inbox_depth", "applier"] == 6
+    assert metrics["atbb_actor_restarts_total", "firehose", "here"] == 2
+    assert metrics["atbb_actor_running", "firehose", "here"] == 1
+    assert metrics["atbb_actor_running", "applier", "here"] == 0
+    assert metrics["atbb_actor_last_event_timestamp_seconds", "firehose", "here"] == NOON.timestamp()
+    assert metrics["atbb_stream_dropped_total", "here", "too_long"] == 7
+    assert metrics["atbb_actor_events_total", "applier", "applied", "here"] == 5
+    assert metrics["atbb_actor_inbox_depth", "applier", "here"] == 6
     assert metrics["atbb_repos_stale",] == 1
     assert metrics["atbb_gaps_open",] == 0
     assert metrics["atbb_database_up",] == 1
-    assert metrics["atbb_pool_size",] >= 1
+    assert metrics["atbb_process_leads", "here"] == 0
+    assert metrics["atbb_process_resident_memory_bytes", "here"] > 1_000_000
+    assert metrics["atbb_pool_size", "here"] >= 1
+
+
+async def test_other_processes(client: httpx.AsyncClient, rows: Rows, database: Pool) -> None:
+    """One that follows the network for all of them is told of, whichever is asked; one that fell silent is not."""
+    there = Board("there")
+    connect(there)
+    there.pulse("leader").become("running")
+    there.pulse("firehose").handled = 9
+    async with database.connection() as connection:
+        await processes.tell(connection, "there", dump(take(there, Trends(), None)))
+        await processes.tell(connection, "newer", '{"said": "otherwise"}')
+
+    health = await health_of(client)
+    assert health["services"]["firehose"]["connected"] is True
+    assert [(one["name"], one["process"]) for one in health["actors"]] == [("firehose", 1), ("leader", 1)]
+    metrics = await metrics_of(client)
+    assert metrics["atbb_actor_handled_total", "firehose", "there"] == 9
+    assert (metrics["atbb_process_leads", "there"], metrics["atbb_process_leads", "here"]) == (1, 0)
+
+    await rows.run("UPDATE processes SET told_at = now() - interval '11 seconds'")
+    assert (await health_of(client))["services"]["firehose"]["connected"] is False
