@@ -87,7 +87,7 @@ def data_directory() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def started(data_dir: Path, listener: Listener, origin: str) -> AsyncIterator[Daemon]:
+async def started(data_dir: Path, listener: Listener, origin: str, *, processes: int = 1) -> AsyncIterator[Daemon]:
     """The daemon, listening."""
     settings = {
         "ATBB_DATA_DIR": str(data_dir),
@@ -100,16 +100,16 @@ async def started(data_dir: Path, listener: Listener, origin: str) -> AsyncItera
         "RELAY_URL": "",
     }
     with (data_dir / "daemon.log").open("a") as log:
-        async with running_daemon(settings, log=log) as daemon:
+        async with running_daemon(settings, processes=processes, log=log) as daemon:
             yield daemon
 
 
 @asynccontextmanager
-async def running_subject(data_dir: Path) -> AsyncIterator[Subject]:
+async def running_subject(data_dir: Path, *, processes: int = 1) -> AsyncIterator[Subject]:
     """The daemon, connected to our stream."""
     cluster = data_dir / "postgres"
     with listening() as listener, directory() as origin:
-        async with started(data_dir, listener, origin) as daemon:
+        async with started(data_dir, listener, origin, processes=processes) as daemon:
             client = await trio.to_thread.run_sync(listener.accept)
             async with open_pool(dsn_of(cluster), size=3, pulse=Pulse("bench")) as database:
                 yield Subject(daemon=daemon, client=client, database=database, cluster=cluster)
