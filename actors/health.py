@@ -78,6 +78,12 @@ class Board:
         """The pulse of that name, opened if new: an actor that restarts keeps its counters."""
         return self._pulses.setdefault(name, Pulse(name, limit_seconds))
 
+    def stand_down(self, *names: str) -> None:
+        """Note of actors that were cut off that they are no longer there to say so themselves."""
+        for name in names:
+            if name in self._pulses:
+                self._pulses[name].become("stopped")
+
     def __iter__(self) -> Iterator[Pulse]:
         return iter(self._pulses.values())
 

@@ -1,6 +1,6 @@
 """Tells other processes how this one is, and reads how they are: by the database, which all of them have."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import msgspec
@@ -35,9 +35,17 @@ async def run_reporter(database: Database, own: Callable[[], Vitals], pulse: Pul
 
 async def everyones(connection: Connection, own: Vitals) -> tuple[Vitals, ...]:
     """How all processes are, the one that leads first; of this one as it is now."""
-    others = [vitals for text in await processes.told(connection) for vitals in _read(text)]
-    all_of_them = [own, *(other for other in others if other.process != own.process)]
-    return tuple(sorted(all_of_them, key=lambda vitals: (not vitals.leads, vitals.process)))
+    others = [vitals for vitals in await told_by_all(connection) if vitals.process != own.process]
+    return _in_order([own, *others])
+
+
+async def told_by_all(connection: Connection) -> tuple[Vitals, ...]:
+    """The same for who is none of them."""
+    return _in_order([vitals for text in await processes.told(connection) for vitals in _read(text)])
+
+
+def _in_order(vitals: Iterable[Vitals]) -> tuple[Vitals, ...]:
+    return tuple(sorted(vitals, key=lambda one: (not one.leads, one.process)))
 
 
 def _read(text: str) -> list[Vitals]:

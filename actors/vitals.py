@@ -60,9 +60,13 @@ class ActorVitals:
     parked: tuple[str, ...]
 
     @property
-    def is_well(self) -> bool:
-        """Whether it does what it is there for, as far as one can tell."""
-        return self.state in ("running", "stopped") and not self.hangs
+    def is_at_work(self) -> bool:
+        return self.state == "running" and not self.hangs
+
+    @property
+    def is_troubled(self) -> bool:
+        """Whether something of its own is wrong; who waits may wait for another's trouble, or for nothing."""
+        return self.hangs or self.state in ("backing_off", "failed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,6 +96,21 @@ def backfill(config: Path | None, force: str | None, follow: bool) -> None:
     sys.exit(or_exit(partial(trio.run, partial(run_backfill, settings, force=force, follow=follow))))
 
 
+@main.command()
+@click.option("--once", is_flag=True, help="Print it once. So it is, too, where the output is no terminal.")
+@click.pass_obj
+def top(config: Path | None, once: bool) -> None:
+    """Watch the actors of the running daemon: what each does, how busy it was, and what is in its way.
+
+    The same as the forum's page /admin/actors, for who has a shell on the machine. Ctrl-C ends the watching.
+    """
+    from daemon.top_command import run_top
+
+    settings = or_exit(partial(load_settings, config))
+    configure_logs(settings.log_level)
+    or_exit(partial(trio.run, partial(run_top, settings, once=once)))
+
+
 @main.command("config")
 @click.pass_obj
 def show_config(config: Path | None) -> None:

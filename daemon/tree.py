@@ -63,6 +63,7 @@ from web.page_cache import PageCache
 from web.site import Site
 
 CONNECTIONS = 10
+LEADING = ("firehose", "applier", "backfill", "clock")  # actors of the process that leads
 HANG_SECONDS = 60  # an actor that runs and is silent for so long hangs
 GRACE_SECONDS = 3  # for requests under way when we stop
 EXIT_SECONDS = 9  # then whatever still hinders the end is left behind; systemd would wait no longer than that either
@@ -234,6 +235,7 @@ async def run_ingest(house: House) -> None:
         try:
             await lead_once(house)
         except* Unavailable as lost:
+            house.board.stand_down(*LEADING)
             house.board.pulse("leader").become("waiting", "the database is away")
             log.warning("ingest_interrupted", reason=str(first_of(lost)))
             async with until(house.stop):

@@ -349,3 +349,44 @@ class AuditEntry(TypedDict):
 
 class Audit(Part):
     entries: list[AuditEntry]
+
+
+class Pool(TypedDict):
+    size: int
+    idle: int
+    waiting: int
+
+
+class Actor(TypedDict):
+    name: str
+    state: str
+    detail: str
+    since: str
+    hanging: bool
+    restarts: int
+    lastError: str | None
+    inboxDepth: int
+    inboxPeak: int
+    handled: int
+    perSecond: float
+    quarterMinutes: list[int]
+    counters: dict[str, int]
+    lastEventAt: str | None
+    lagSeconds: float | None
+    committedAt: str | None
+    parkedHosts: list[str]
+
+
+class Process(TypedDict):
+    name: str
+    leads: bool
+    pid: int
+    at: str
+    memoryBytes: int
+    pool: Pool | None
+    actors: list[Actor]
+
+
+class Actors(TypedDict):
+    processes: list[Process]
+    databaseLatencyMs: float | None

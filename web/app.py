@@ -15,6 +15,7 @@ from actors.health import Board
 from actors.trends import Trends
 from actors.vitals import PoolFigures, Vitals, take
 from forum.database import Database
+from web.actors_api import add_actors_api
 from web.admin import add_admin
 from web.api import add_api
 from web.auth import add_auth
@@ -105,6 +106,7 @@ def make_inner_app(
     add_client_documents(app, database, site, door)
     add_sessions(app, database, site, door)
     add_admin(app, database, site, stop)
+    add_actors_api(app, database, site, own)
     add_structure(app, database, site, account)
     add_members(app, database, site, account)
     add_themes(app, database, site, account)
@@ -112,7 +114,7 @@ def make_inner_app(
     add_mod_log(app, database, site)
     desk = desk_of(database, site, door)
     add_posts(app, desk)
-    add_pages(app, database, site, account, door, desk, stop)
+    add_pages(app, database, site, account, door, desk, own, stop)
     add_live(app, database, site, live, stop)
     return app
 

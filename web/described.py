@@ -22,6 +22,7 @@ from web.acting import KINDS, Kind
 from web.api_types import (
     Act,
     ActEnd,
+    Actors,
     Audit,
     Backfill,
     BackfillErrors,
@@ -154,6 +155,7 @@ CALLS: Mapping[str, Call] = {
     "POST /api/admin/boards": made("Add a board.", NewBoard, **PLACES),
     "PUT /api/admin/boards/<board_id>": read("Change a board.", Written, body=BoardChange, **PLACES),
     "DELETE /api/admin/boards/<board_id>": read("Remove a board without posts.", Done, **PLACES),
+    "GET /api/admin/actors": read("How every actor of every process is.", Actors, who=FORUM),
     "GET /api/admin/roles": read("All roles, the strongest first.", list[Role], who=SIGNED),
     "GET /api/admin/members/me": read("Who asks, and what they may.", Me, who=SIGNED),
     "GET /api/admin/members": read(

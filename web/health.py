@@ -4,53 +4,31 @@ Told from what all processes say of themselves, the forum's agent and one short 
 ask, so nothing here names an account, a host or an error's words.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 
-import structlog
 import trio
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from quart import Quart, Response
 
 from actors.agent import AgentState, ForumAccount
-from actors.reporter import everyones
-from actors.vitals import FIREHOSE, ActorVitals, Vitals
+from actors.vitals import ActorVitals
 from forum.database import Database
 from forum.errors import Unavailable
-from forum.reads.sync import Lag, has_schema, lag
+from forum.reads.sync import has_schema
 from web.answers import JSON, answer, written
+from web.condition import ASK_SECONDS, Condition, Own, ask, is_connected
 from web.metrics import Metrics
 
-log = structlog.get_logger(__name__)
 
-ASK_SECONDS = 2.0  # less than any monitor's patience
-
-Own = Callable[[], Vitals]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """How all processes are, as far as this one knows; what the database answered, None: nothing in time."""
-
-    vitals: Sequence[Vitals]
-    latency_seconds: float
-    lag: Lag | None
-
-
-def add_health(
-    app: Quart,
-    database: Database,
-    own: Own,
-    account: ForumAccount,
-) -> None:
+def add_health(app: Quart, database: Database, own: Own, account: ForumAccount) -> None:
     """Hang the handlers into the app, each with what it needs."""
     handlers: dict[str, Callable[..., Awaitable[Response]]] = {
         "/api/health": partial(show_health, database, own, account),
         "/healthz": show_alive,
         "/readyz": partial(show_ready, database),
-        "/metrics": partial(show_metrics, database, own),
+        "/metrics": partial(show_metrics, database, own, account),
     }
     for rule, handler in handlers.items():
         app.add_url_rule(rule, endpoint=rule, view_func=handler)
@@ -78,31 +56,14 @@ async def show_ready(database: Database) -> Response:
     return not_ready("The database does not answer in time.")
 
 
-async def show_metrics(database: Database, own: Own) -> Response:
+async def show_metrics(database: Database, own: Own, account: ForumAccount) -> Response:
     found = await ask(database, own())
-    metrics = Metrics(vitals=found.vitals, lag=found.lag, latency_seconds=found.latency_seconds)
+    metrics = Metrics(vitals=found.vitals, lag=found.lag, latency_seconds=found.latency_seconds, agent=account.state)
     return Response(generate_latest(metrics), content_type=CONTENT_TYPE_LATEST)
 
 
-async def ask(database: Database, own: Vitals) -> Condition:
-    """Put one question to the database, and take no answer for one."""
-    began = trio.current_time()
-    vitals: Sequence[Vitals] = (own,)
-    answered = None
-    with trio.move_on_after(ASK_SECONDS):
-        try:
-            async with database.connection() as connection:
-                answered = await lag(connection)
-                vitals = await everyones(connection, own)
-        except Unavailable:
-            pass
-        except Exception:  # tables missing or the like: health tells it, and must not fail itself
-            log.exception("health_question_failed")
-    return Condition(vitals=vitals, latency_seconds=trio.current_time() - began, lag=answered)
-
-
 def health_shape(found: Condition, state: AgentState, now: datetime) -> dict[str, JSON]:
-    firehose = firehose_shape(reader_of(found.vitals))
+    firehose = firehose_shape(found.firehose)
     agent = agent_shape(state)
     up = found.lag is not None and firehose["connected"]
     healthy = up and agent["authenticated"]
@@ -126,13 +87,8 @@ def health_shape(found: Condition, state: AgentState, now: datetime) -> dict[str
     return shape
 
 
-def reader_of(vitals: Sequence[Vitals]) -> ActorVitals | None:
-    """The firehose of the process that leads; where none does, whichever there is."""
-    return next((found for process in vitals if (found := process.actor(FIREHOSE)) is not None), None)
-
-
 def firehose_shape(firehose: ActorVitals | None) -> dict[str, JSON]:
-    connected = firehose is not None and firehose.state == "running" and firehose.detail == "connected"
+    connected = firehose is not None and is_connected(firehose)
     shape: dict[str, JSON] = {"status": "up" if connected else "down", "connected": connected}
     if firehose is not None and firehose.last_event_at is not None:
         shape["last_event_at"] = written(firehose.last_event_at)

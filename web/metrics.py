@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from actors.agent import AgentState
 from actors.vitals import Vitals
 from forum.reads.sync import Lag
 
@@ -24,12 +25,18 @@ class Metrics:
     vitals: Sequence[Vitals]
     lag: Lag | None
     latency_seconds: float
+    agent: AgentState
 
     def collect(self) -> Iterator[Metric]:
         yield from actor_metrics(self.vitals)
         yield from counted_metrics(self.vitals)
         yield from process_metrics(self.vitals)
         yield from database_metrics(self.lag, self.latency_seconds)
+        yield GaugeMetricFamily(
+            "atbb_forum_account_signed_in",
+            "Whether the forum can be written to.",
+            value=self.agent.status == "authenticated",
+        )
 
 
 def actor_metrics(vitals: Sequence[Vitals]) -> Iterator[Metric]:

@@ -9,6 +9,8 @@ import trio
 
 from actors.agent import account_of
 from actors.health import Board
+from actors.trends import Trends
+from actors.vitals import Vitals, take
 from tests.web.forum_rows import SITE, AwayDatabase
 from web.answers import FOR_MACHINES
 from web.app import make_inner_app
@@ -21,6 +23,10 @@ REQUESTS = [path for folder in FOLDERS for path in sorted(folder.parent.glob("*.
 REQUEST = re.compile(r"^(get|post|put|delete) \{\n  url: (\S+)$", re.MULTILINE)
 
 
+def own() -> Vitals:
+    return take(Board(), Trends(), None)
+
+
 def rule_of(path: Path) -> tuple[str, str]:
     """What a request asks for: its method, and its path with a star for whatever varies."""
     [(method, url)] = REQUEST.findall(path.read_text())
@@ -31,7 +37,7 @@ def rule_of(path: Path) -> tuple[str, str]:
 
 def test_every_endpoint_has_a_request() -> None:
     """And every request an endpoint."""
-    app = make_inner_app(AwayDatabase(), Board(), SITE, account_of(None), CLOSED, trio.Event(), None, Live())
+    app = make_inner_app(AwayDatabase(), own, SITE, account_of(None), CLOSED, trio.Event(), Live())
     rules = {
         (method, re.sub(r"<\w+>", "*", rule.rule))
         for rule in app.url_map.iter_rules()

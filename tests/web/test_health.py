@@ -1,6 +1,8 @@
 """What the process tells of itself: to people, to whoever restarts or routes to it, to Prometheus."""
 
+import re
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -230,3 +232,19 @@ async def test_other_processes(client: httpx.AsyncClient, rows: Rows, database: 
 
     await rows.run("UPDATE processes SET told_at = now() - interval '11 seconds'")
     assert (await health_of(client))["services"]["firehose"]["connected"] is False
+
+
+@pytest.mark.parametrize("name", ["grafana.json", "alerts.yml"])
+async def test_what_is_watched_is_there(client: httpx.AsyncClient, board: Board, name: str) -> None:
+    """Dashboard and alert rules name metrics, and labels, that are told."""
+    connect(board)
+    firehose = board.pulse("firehose")
+    firehose.lag_seconds, firehose.committed_at = 1, NOON
+    firehose.counters["dropped:too_long"] += 1
+    told = (await client.get("/metrics")).text
+    text = (Path(__file__).parents[2] / "docs" / "monitoring" / name).read_text()
+    named = set(re.findall(r"\batbb_\w+", text))
+    assert len(named) > 8
+    assert {metric for metric in named if f"\n{metric}{{" not in told and f"\n{metric} " not in told} == set()
+    for labels in re.findall(r"by \(([^)]+)\)", text):
+        assert all(f'{label.strip()}="' in told for label in labels.split(","))

@@ -10,6 +10,8 @@ import trio
 
 from actors.agent import ForumAccount, account_of
 from actors.health import Board
+from actors.trends import Trends
+from actors.vitals import Vitals, take
 from daemon.pool import Pool
 from forum import permissions
 from tests.standins.account_server import AccountServer
@@ -27,6 +29,10 @@ ALL = {permission for call in CALLS.values() for permission in call.who}
 FOR_SOME = sorted(route for route, call in CALLS.items() if call.who != (ANYONE,))
 
 
+def own() -> Vitals:
+    return take(Board(), Trends(), None)
+
+
 @pytest.fixture
 async def scene(database: Pool, account: ForumAccount, server: AccountServer) -> Scene:
     return await staffed(database, account, server)
@@ -34,13 +40,13 @@ async def scene(database: Pool, account: ForumAccount, server: AccountServer) ->
 
 def test_every_route_is_described() -> None:
     """And everything described is a route."""
-    app = make_inner_app(AwayDatabase(), Board(), SITE, account_of(None), CLOSED, trio.Event(), None, Live())
+    app = make_inner_app(AwayDatabase(), own, SITE, account_of(None), CLOSED, trio.Event(), Live())
     assert {f"{method} {rule}" for method, rule in routes(app)} == set(CALLS)
 
 
 def test_every_path_parameter_reaches_its_handler() -> None:
     """What the description calls a parameter is what the handler takes."""
-    app = make_inner_app(AwayDatabase(), Board(), SITE, account_of(None), CLOSED, trio.Event(), None, Live())
+    app = make_inner_app(AwayDatabase(), own, SITE, account_of(None), CLOSED, trio.Event(), Live())
     for rule in app.url_map.iter_rules():
         view = app.view_functions[rule.endpoint]
         if rule.rule.startswith("/api/") and isinstance(view, partial):
@@ -49,7 +55,7 @@ def test_every_path_parameter_reaches_its_handler() -> None:
 
 def test_permissions_are_those_the_handlers_ask_for() -> None:
     """A handler names them in its own text; those of moderation are their kind's."""
-    app = make_inner_app(AwayDatabase(), Board(), SITE, account_of(None), CLOSED, trio.Event(), None, Live())
+    app = make_inner_app(AwayDatabase(), own, SITE, account_of(None), CLOSED, trio.Event(), Live())
     for rule in app.url_map.iter_rules():
         view = app.view_functions[rule.endpoint]
         if not rule.rule.startswith(("/api/admin/", "/api/mod/")) or not isinstance(view, partial):

@@ -9,6 +9,7 @@ from quart import Quart
 
 from actors.agent import ForumAccount
 from forum.database import Database
+from web.condition import Own
 from web.door import Closed, Door
 from web.pages.account import add_account
 from web.pages.admin import add_admin_pages
@@ -32,6 +33,7 @@ def add_pages(
     account: ForumAccount,
     door: Door | Closed,
     desk: Desk,
+    own: Own,
     stop: trio.Event,
 ) -> None:
     """Hang all of them into the app."""
@@ -42,7 +44,7 @@ def add_pages(
     add_writing(app, desk)
     add_previewing(app, desk)
     add_moderating(app, database, site, account)
-    add_admin_pages(app, database, site, account, stop)
+    add_admin_pages(app, database, site, account, own, stop)
     add_feeds(app, database, site)
     add_machines(app, database, site)
     add_error_pages(app, database, site)

@@ -7,14 +7,15 @@ escaped. A language is complete or it is not offered: a test compares them.
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from babel import Locale
-from babel.dates import format_date, format_skeleton, format_time
+from babel.dates import format_date, format_skeleton, format_time, format_timedelta
 from babel.numbers import format_decimal
+from babel.units import format_unit
 from markupsafe import Markup, escape
 
 FOLDER: Final = Path(__file__).parents[1] / "words"
@@ -58,6 +59,20 @@ class Words:
 
     def number(self, value: int) -> str:
         return _number(value, self.locale)
+
+    def decimal(self, value: float) -> str:
+        """Of as many figures as one reads at a glance."""
+        return str(format_decimal(value, format="#,##0.#" if value < 100 else "#,##0", locale=self.locale))
+
+    def seconds(self, value: float) -> str:
+        """A length of time that may be very short, or not."""
+        if value < 1:
+            return str(format_unit(round(value * 1000), "millisecond", "short", locale=self.locale))
+        return str(format_timedelta(timedelta(seconds=value), threshold=2, locale=self.locale))
+
+    def clock(self, at: datetime) -> Markup:
+        """The time of day, to the second."""
+        return _time(at, format_time(at.astimezone(UTC), "medium", locale=self.locale))
 
     def day(self, at: datetime) -> Markup:
         """A date."""

@@ -28,6 +28,7 @@ STATUS = {
     f"{AUDIT}.csv": (401, 403, 403, 403, 403, 200),
     BACKFILL: (401, 403, 403, 403, 403, 200),
     f"{BACKFILL}/1": (401, 403, 403, 403, 403, 404),
+    "/admin/actors": (401, 403, 403, 403, 403, 200),
 }
 KINDS_OF_PEOPLE = ("anonymous", "member", "banned", "moderator", "admin", "owner")
 FORMS = {
@@ -71,7 +72,7 @@ async def test_cards(scene: Scene) -> None:
     for who, words in (
         ("moderator", ["Moderation log"]),
         ("admin", ["Members", "Moderation log"]),
-        ("owner", ["Members", "Moderation log", "Audit", "Backfill"]),
+        ("owner", ["Members", "Moderation log", "Audit", "Backfill", "Actors"]),
     ):
         async with browser_of(scene, who) as browser:
             assert said(await page(browser, "/admin"), "h2") == words

@@ -8,6 +8,8 @@ from quart import Quart
 
 from actors.agent import ForumAccount
 from forum.database import Database
+from web.condition import Own
+from web.pages.admin.actors import add_actors
 from web.pages.admin.backfills import add_backfills
 from web.pages.admin.logs import add_logs
 from web.pages.admin.overview import add_overview
@@ -15,9 +17,12 @@ from web.pages.admin.people import add_people
 from web.site import Site
 
 
-def add_admin_pages(app: Quart, database: Database, site: Site, account: ForumAccount, stop: trio.Event) -> None:
+def add_admin_pages(
+    app: Quart, database: Database, site: Site, account: ForumAccount, own: Own, stop: trio.Event
+) -> None:
     """Hang all of them into the app."""
     add_overview(app, database, site)
     add_people(app, database, site, account)
     add_logs(app, database, site)
     add_backfills(app, database, site, stop)
+    add_actors(app, database, site, account, own, stop)

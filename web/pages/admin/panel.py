@@ -31,6 +31,7 @@ CARDS: Final = (
     Card(word="log", path="/admin/log", permissions=(MODERATE_POSTS, BAN_USERS, LOCK_TOPICS)),
     Card(word="audit", path="/admin/audit", permissions=(MANAGE_FORUM,)),
     Card(word="backfill", path="/admin/backfill", permissions=(MANAGE_FORUM,)),
+    Card(word="actors", path="/admin/actors", permissions=(MANAGE_FORUM,)),
 )
 
 

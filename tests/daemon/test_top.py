@@ -1,0 +1,100 @@
+"""`atbb top`: what the screen says of processes and actors."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import trio
+
+from actors.health import Board, Pulse
+from actors.trends import Trends
+from actors.vitals import Vitals, dump, take
+from daemon.pool import Pool, open_pool
+from daemon.top_command import EMPTY, bars, lines_of, look, since
+from demo.daemon import PROGRAM
+from forum import processes
+from tests.conftest import fresh_dsn
+from web.condition import Condition
+
+
+def leading() -> Vitals:
+    board, trends = Board("vm:3000"), Trends()
+    board.pulse("leader").become("running", "epoch 1")
+    firehose = board.pulse("firehose")
+    firehose.become("running", "connected")
+    firehose.lag_seconds = 1.25
+    for second in range(60):
+        firehose.handled += second
+        trends.sample(board)
+    identity = board.pulse("identity")
+    identity.fail("KeyError: 'x'")
+    identity.become("backing_off", "again in 2 s")
+    identity.restarts = 3
+    return take(board, trends, None)
+
+
+def test_the_screen() -> None:
+    """What is wrong first; a line for each actor, with its error where it has one to tell."""
+    head, trouble, _, process, _, *actors = lines_of(Condition(vitals=[leading()], latency_seconds=0.002, lag=EMPTY))
+    assert head.endswith("UTC, processes: 1, database 2 ms, 1.2 s behind the stream")
+    assert trouble == "! identity has crashed, and is about to be begun anew. KeyError: 'x'"
+    assert process.startswith("vm:3000, leads, process ")
+    firehose, identity = actors[1], actors[2]
+    assert firehose.split()[:2] == ["firehose", "running"]
+    assert firehose.endswith("connected")
+    assert "54.5" in firehose
+    assert "█" in firehose
+    assert identity.split()[:2] == ["identity", "backing_off"]
+    assert identity.endswith("3" + " " * 24 + "KeyError: 'x'")
+
+
+def test_a_database_that_is_away() -> None:
+    assert lines_of(Condition(vitals=(), latency_seconds=2, lag=None))[1] == "! The database does not answer."
+
+
+def test_lengths_of_time() -> None:
+    now = datetime.now(UTC)
+    for seconds, said in ((5, "0m 5s"), (3_700, "1h 1m"), (90_000, "1d 1h"), (-60, "0m 0s")):
+        assert since(now - timedelta(seconds=seconds)) == said
+
+
+def test_bars() -> None:
+    """As wide whatever is known, and empty where nothing is."""
+    assert bars([0]) == ""
+    assert bars([1]) == "▁" * 19 + "█"
+    assert bars(list(range(60)))[0] == "▁"
+
+
+async def test_looking(database: Pool) -> None:
+    """What is told by now; nothing is told before there are tables."""
+    async with database.connection() as connection:
+        await processes.tell(connection, "vm:3000", dump(leading()))
+    found = await look(database)
+    assert [vitals.process for vitals in found.vitals] == ["vm:3000"]
+    async with database.connection() as connection:
+        await connection.execute("ALTER TABLE forum_counts RENAME TO something_else")
+    assert (await look(database)).vitals == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_the_command(postgres_dsn: str, tmp_path: Path, is_told: bool) -> None:
+    """Prints it once where there is no terminal; where nobody is, it says how to begin."""
+    async with fresh_dsn(postgres_dsn) as dsn:
+        if is_told:
+            async with open_pool(dsn, size=1, pulse=Pulse("x")) as pool, pool.connection() as connection:
+                await processes.tell(connection, "vm:3000", dump(leading()))
+        done = await trio.run_process(
+            [str(PROGRAM), "top"],
+            env={"PATH": os.environ["PATH"], "DATABASE_URL": dsn, "ATBB_DATA_DIR": str(tmp_path)},
+            capture_stdout=True,
+            capture_stderr=True,
+            check=False,
+        )
+    if is_told:
+        assert done.returncode == 0, done.stderr
+        assert b"vm:3000, leads" in done.stdout
+    else:
+        assert done.returncode == 69
+        assert b"atbb serve" in done.stderr
