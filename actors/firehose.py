@@ -124,7 +124,7 @@ async def _one_connection(reader: Reader, place: Place, max_age: timedelta) -> N
         error = _only(group)
         log.info("stream_ended", source=reader.source.name, reason=str(error))
         reader.pulse.fail(str(error))
-        reader.pulse.become("backing_off", "the stream is away")
+        reader.pulse.become("waiting", "the stream is away")
         await _find_place(reader, place, error, began)
 
 

@@ -117,7 +117,7 @@ class Pair:
         for _ in range(POLLS):
             if await happened():
                 return
-            if self.firehose.state == "backing_off":
+            if self.firehose.detail == "the stream is away":
                 self.clock.jump(100)
             self.clock.jump(passing)
             await trio.sleep(PAUSE_SECONDS)

@@ -88,7 +88,7 @@ def test_of_the_stream() -> None:
     assert words(condition(here)) == [], "it was long ago, and nothing comes now"
     firehose.handled = 10
     assert words(condition(here)) == ["stream_behind"]
-    firehose.become("backing_off", "the stream is away")
+    firehose.become("waiting", "the stream is away")
     assert words(condition(here)) == ["stream_away"]
     here.pulse("leader").become("waiting", "another process reads the stream")
     assert words(condition(here)) == ["nobody_leads"]
