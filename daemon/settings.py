@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     default_member_role: str = Field(
         "Member", max_length=300, description="the name of a role, or empty: who joins waits for approval"
     )
+    post_images: bool = Field(False, description="true or false")
     trusted_proxies: Annotated[tuple[Annotated[str, AfterValidator(check_network)], ...], NoDecode, Words] = Field(
         (), description="IP addresses or networks, with commas between them"
     )

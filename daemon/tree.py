@@ -174,6 +174,7 @@ async def serve(house: House, *, task_status: trio.TaskStatus[None]) -> None:
         forum_did=house.forum_did,
         public_origin=house.origin,
         session_ttl=timedelta(days=house.settings.session_ttl_days),
+        shows_images=house.settings.post_images,
         trusted_proxies=tuple(map(ip_network, house.settings.trusted_proxies)),
     )
     app = make_app(

@@ -1,8 +1,9 @@
 """Posts as HTML: Markdown by a library, cleaned by another, so that whatever is written, nothing but text comes out.
 
 HTML in a post is text; images are links to themselves, for whoever looked at one would tell its host that they read
-here. The result depends on the post alone: it is made once and kept (`renderings`). Whoever changes what comes out
-raises `VERSION`, and everything is made anew as it is looked at.
+here. A forum that wants them all the same has `with_images` put them in as a page is shown. What is rendered depends on
+the post alone: it is made once and kept (`renderings`). Whoever changes what comes out raises `VERSION`, and everything
+is made anew as it is looked at.
 """
 
 import re
@@ -26,7 +27,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 TOP_HEADING: Final = 3  # a page has its own above
 LOWEST_HEADING: Final = 6
@@ -57,7 +58,8 @@ FIXED: Final = {
     "td": {"align": {"left", "center", "right"}},
     "th": {"align": {"left", "center", "right"}},
 }
-CLASSES: Final = {"span": COLOURS | {"spoiler"}, "div": {"wide"}, "details": {"spoiler"}}
+IMAGE: Final = "image"  # the class of a link to one
+CLASSES: Final = {"a": {IMAGE}, "span": COLOURS | {"spoiler"}, "div": {"wide"}, "details": {"spoiler"}}
 SCHEMES: Final = {"http", "https", "mailto"}
 
 _is_link = re.compile(r"(?:https?://|mailto:|/(?![/\\]))[^\x00-\x20\\]*", re.IGNORECASE).fullmatch
@@ -65,6 +67,9 @@ _mention = re.compile(r"((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9
 _signs = re.compile(r"[\[\]<>&!*_~`|\\]").findall
 _long_word = re.compile(rf"\S{{{LONGEST_WORD}}}").search
 _long_gap = re.compile(r"(?:[ \t]*\n){6}|[ \t]{100}").search
+_image_link = re.compile(
+    r'(?P<begin><a (?=[^<>]*\bclass="image")(?=[^<>]*\bhref="(?P<source>https://[^"<>]+)")[^<>]*>)(?P<words>[^<>]*)</a>'
+).sub
 _alignment = re.compile("text-align:(left|center|right)").fullmatch
 
 
@@ -76,6 +81,17 @@ def render_markdown(source: str) -> str:
 def render_text(text: str) -> str:
     """The HTML of a post without Markdown: paragraphs, lines and links, everything else to the letter."""
     return _clean(_text().render(text))
+
+
+def with_images(html: str) -> str:
+    """What was rendered, with its images, each within the link to it; only by https, and loaded as one comes near."""
+    return _image_link(_image, html) if f'class="{IMAGE}"' in html else html
+
+
+def _image(link: re.Match[str]) -> str:
+    words = link["words"].replace('"', "&quot;")
+    shown = f'<img src="{link["source"]}" alt="{words}" loading="lazy" decoding="async" referrerpolicy="no-referrer">'
+    return f"{link['begin']}{shown}</a>"
 
 
 def _clean(html: str) -> str:
@@ -199,7 +215,7 @@ def _order_headings(state: StateCore) -> None:
 
 def _image_as_link(_: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
     source, words = str(tokens[index].attrs["src"]), tokens[index].content
-    return f'<a href="{escape(source)}">{escape(words or source)}</a>'
+    return f'<a class="{IMAGE}" href="{escape(source)}">{escape(words or source)}</a>'
 
 
 def _code(_: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:

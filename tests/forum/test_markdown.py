@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forum.markdown import KNOWN, LONGEST_WORD, MOST_SIGNS, render_markdown, render_text
+from forum.markdown import KNOWN, LONGEST_WORD, MOST_SIGNS, render_markdown, render_text, with_images
 from tests.web.pages.parsed import parsed
 
 NL = "\n"
@@ -28,8 +28,10 @@ PIECES = st.sampled_from(
         ("see b.org/c.", f'<p>see <a href="http://b.org/c" {REL}>b.org/c</a>.</p>\n'),
         ("mail a@b.org", f'<p>mail <a href="mailto:a@b.org" {REL}>a@b.org</a></p>\n'),
         ("hi @Ann.example.org!", f'<p>hi <a href="/@ann.example.org" {REL}>@Ann.example.org</a>!</p>\n'),
-        ("![a cat](https://b.example/c.png)", f'<p><a href="https://b.example/c.png" {REL}>a cat</a></p>\n'),
-        ("![](https://b.example/c.png)", f'<p><a href="https://b.example/c.png" {REL}>https://b.example/c.png</a></p>\n'),
+        ("![a cat](https://b.example/c.png)",
+         f'<p><a class="image" href="https://b.example/c.png" {REL}>a cat</a></p>\n'),
+        ("![](https://b.example/c.png)",
+         f'<p><a class="image" href="https://b.example/c.png" {REL}>https://b.example/c.png</a></p>\n'),
         ("the ||butler *did*||", '<p>the <span class="spoiler" tabindex="0">butler <em>did</em></span></p>\n'),
         ("a || b", "<p>a || b</p>\n"),
         ("||||", "<p>||||</p>\n"),
@@ -84,6 +86,28 @@ def test_nothing_but_text_comes_out(source: str) -> None:
     """Whatever is written: well-formed, and nothing in it that runs or fetches."""
     for render in (render_markdown, render_text):
         assert not list(parsed(render(source)).dangers())
+
+
+def test_images() -> None:
+    """Where the forum shows them: by https, within a link, with words for who does not see them; others stay links."""
+    source = '![a "cat" <b>](https://b.example/c.png?a=1&b=2) ![](http://b.example/d.png) [a](https://b.example/e.png)'
+    page = parsed(with_images(render_markdown(source)))
+    [image] = page.all("img")
+    assert image.attributes == {
+        "src": "https://b.example/c.png?a=1&b=2",
+        "alt": 'a "cat" <b>',
+        "loading": "lazy",
+        "decoding": "async",
+        "referrerpolicy": "no-referrer",
+    }
+    assert len(page.links()) == 3
+
+
+@given(st.lists(PIECES, max_size=25).map("".join))
+def test_images_bring_nothing_else(source: str) -> None:
+    page = parsed(with_images(render_markdown(source)))
+    assert not list(page.dangers())
+    assert all(image.attributes["src"].startswith("https://") for image in page.all("img"))
 
 
 @given(st.text(max_size=200))

@@ -70,14 +70,14 @@ async def feed_topic(database: Database, site: Site, name: str, rkey: str) -> Re
     feed = new_feed(site, words("feed.replies_to", title=title), path=path, at=f"{path}/feed.atom", about=None)
     replies = [post for post in reversed(found.replies) if post.number]
     note_topic(found.opening, replies)
-    html = await html_of(database, [post.body for post in replies])
+    html = await html_of(database, site, [post.body for post in replies])
     for post in replies:
         add_entry(site, feed, post, title=title, path=links.reply_path(path, post.uri), html=html[post.uri])
     return written(feed)
 
 
 async def topic_feed(database: Database, site: Site, feed: Atom1Feed, topics: Sequence[Newest]) -> Response:
-    html = await html_of(database, [topic.body for topic in topics])
+    html = await html_of(database, site, [topic.body for topic in topics])
     for topic in topics:
         title = links.title_of(topic.title, topic.body.text) or asked_words()("topic.untitled")
         path = links.topic_path(topic.author, topic.uri)

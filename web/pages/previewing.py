@@ -12,9 +12,10 @@ from forum.reads.bodies import Body
 from forum.reads.sources import people_in
 from web.answers import answer
 from web.limits import limited
-from web.pages.bodies import rendered
+from web.pages.bodies import rendered, shown
 from web.pages.places import thread_at
 from web.signed_in import signed_in
+from web.site import Site
 from web.writing import Desk
 
 PREVIEWS_A_MINUTE = 60
@@ -32,10 +33,10 @@ async def show_preview(desk: Desk) -> Response:
     """The text of a form as the HTML of a post, for who might post it."""
     await signed_in(desk.database)
     text = (await request.form).get("text", "")
-    return Response(str(await preview_of(text) or ""), content_type="text/html; charset=utf-8")
+    return Response(str(await preview_of(text, desk.site) or ""), content_type="text/html; charset=utf-8")
 
 
-async def preview_of(text: str) -> Markup | None:
+async def preview_of(text: str, site: Site) -> Markup | None:
     """As it will be shown; None if there is nothing to show. What no post may be is 400."""
     if not text.strip():
         return None
@@ -46,7 +47,7 @@ async def preview_of(text: str) -> Markup | None:
     content = fields.get("content")
     markdown = None if content is None else content["markdown"]
     body = Body(uri="", cid="", text=fields["text"], markdown=markdown, html=None)
-    return Markup(await rendered(body))  # noqa: S704 - `forum.markdown` has cleaned it
+    return shown(await rendered(body), site)
 
 
 async def list_people(desk: Desk, name: str, rkey: str) -> Response:

@@ -107,7 +107,7 @@ async def show_topic(database: Database, site: Site, name: str, rkey: str) -> Pa
         site, "topic.html", viewer=viewer, forum=found.forum, path=links.paged(path, number),
         topic=found, posts=posts, tools=tools, at=path, reply=reply_form(path, hindrance),
         pager=pages, path_of=partial(links.paged, path),
-        html=await html_of(database, [post.body for post in posts if not post.deleted]),
+        html=await html_of(database, site, [post.body for post in posts if not post.deleted]),
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ HEADERS = {
     "Cache-Control": "no-cache",
     "Vary": "Accept-Language, Cookie",
 }
+OUR_IMAGES, ALL_IMAGES = "img-src 'self' data:", "img-src 'self' data: https:"
 ONE_YEAR = "max-age=31536000"
 
 
@@ -50,6 +51,8 @@ def show(
     )
     response = Response(body, status=status, content_type="text/html; charset=utf-8")
     response.headers.update(HEADERS)
+    if site.shows_images:
+        response.headers["Content-Security-Policy"] = HEADERS["Content-Security-Policy"].replace(OUR_IMAGES, ALL_IMAGES)
     if viewer is not None:
         response.headers["Cache-Control"] = "private, no-cache"
     if site.is_https:

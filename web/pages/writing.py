@@ -203,7 +203,7 @@ async def sent(desk: Desk, find: Find, act: Act, place: Place, refusal: HTTPExce
             raise refusal
         faults = faults_in(typed, place)
         if await wants_preview() or faults:
-            preview = None if faults.text else await preview_of(typed.text)
+            preview = None if faults.text else await preview_of(typed.text, desk.site)
             return form_page(desk.site, viewer, Form(place=place, typed=typed, faults=faults, preview=preview))
         writer = await writing(desk)
         write = await act(desk, writer, place, typed)

@@ -1,13 +1,17 @@
 """What visitors read: what each page says and in which order, where it leads, and what it keeps to itself."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import httpx
 import pytest
 
-from tests.web.forum_rows import Rows, minute, post_uri
+from actors.health import Board
+from daemon.pool import Pool
+from tests.web.forum_rows import SITE, Rows, client_of, minute, post_uri
 from tests.web.pages.conftest import ANN, BOB, CAT, Browse
-from tests.web.pages.parsed import Parsed
+from tests.web.pages.parsed import Parsed, parsed
+from web.app import make_app
 
 BOARD = "/b/0000000000001"
 
@@ -234,3 +238,16 @@ async def test_renderings_are_kept_while_they_are_true(browse: Browse, forum: Ro
     await forum.run("UPDATE renderings SET version = 0, html = 'old' WHERE uri = $1", topic.uri)
     assert (await browse("/t/ann.test/0000000000001")).one("em").text == "two"
     assert await forum.run("SELECT cid FROM renderings WHERE uri = $1", post_uri(ANN, 1)) == "cid2"
+
+
+async def test_images(database: Pool, forum: Rows) -> None:
+    """Are links, unless the forum shows them; only then may a page load any."""
+    topic = await forum.topic(ANN, markdown="![A cat](https://b.example/cat.png)")
+    path = f"/t/ann.test/{topic.uri.rpartition('/')[2]}"
+    for site, images in ((SITE, 0), (replace(SITE, shows_images=True), 1)):
+        async with client_of(make_app(database, Board(), site)) as client:
+            response = await client.get(path, headers={"Accept": "text/html"})
+        page = parsed(response.text)
+        assert len([image for image in page.all("img") if image.attributes["src"].startswith("https")]) == images
+        assert "https://b.example/cat.png" in page.links()
+        assert ("img-src 'self' data: https:;" in response.headers["Content-Security-Policy"]) == bool(images)
