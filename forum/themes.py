@@ -7,10 +7,11 @@ differently, is never needed.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Final, Literal
 
 from forum.errors import BadInput
 
@@ -42,7 +43,7 @@ _is_font = re.compile(
     r"https://(?:[a-z0-9-]{1,63}\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})(?::[0-9]{1,5})?(?:/[\w.~%/+@:;,=&?!$*-]*)?",
     re.ASCII,
 ).fullmatch
-_find_forbidden = re.compile(r"[\\\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|<[/!]|javascript:", re.IGNORECASE).search
+_forbidden = re.compile(r"[\\\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|<[/!]|javascript:", re.IGNORECASE).findall
 _calls = re.compile(r"(?<![\w-])([\w-]++)\(").findall
 _at_rules = re.compile(r"@([\w-]*)").findall
 # Strings and comments, in which brackets mean nothing; a comment without an end goes on to the end.
@@ -50,6 +51,19 @@ _without_texts = re.compile(r"\"[^\"\r\n]*\"|'[^'\r\n]*'|/\*.*?(?:\*/|\Z)", re.D
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 Record = Mapping[str, Any]  # Any: a record that passed its lexicon, or some of its fields
+Kind = Literal["token", "tokens", "call", "rule", "sign", "long", "open", "font"]
+
+FAULTS: Final[Mapping[Kind, str]] = {
+    "token": "tokens: {name} is no name, or its value none that a theme may hold",
+    "tokens": f"tokens: more than {MOST_TOKENS}",
+    "call": "cssOverrides: {name} is not allowed",
+    "rule": "cssOverrides: {name} is not allowed",
+    "sign": "cssOverrides: {name} is not allowed",
+    "long": f"cssOverrides: longer than {LONGEST_SHEET} characters",
+    "open": "cssOverrides: a bracket, a string or a comment has no end or no beginning",
+    "font": "fontUrls: {name} is not the https address of a style sheet",
+}
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +81,24 @@ class Theme:
     created_at: datetime | None = None
 
 
-def css_of(theme: Theme) -> str:
-    """Its style sheet, to be read after the forum's own; what is not sound in it is left out."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something that no theme may hold; `name` says which token, function, rule, sign or address it is."""
+
+    kind: Kind
+    name: str = ""
+
+    def __str__(self) -> str:
+        return FAULTS[self.kind].format(name=ascii(self.name[:64]))
+
+
+def css_of(theme: Theme, *, beneath: Mapping[str, str] = NOTHING) -> str:
+    """Its style sheet, to be read after the forum's own; what is not sound in it is left out.
+
+    `beneath` are tokens for what it says nothing of.
+    """
     kept = sound(theme)
-    tokens = [f"  --{name}: {value};\n" for name, value in kept.tokens.items()]
+    tokens = [f"  --{name}: {value};\n" for name, value in {**beneath, **kept.tokens}.items()]
     return f":root {{\n  color-scheme: {kept.color_scheme};\n{''.join(tokens)}}}\n{kept.css_overrides or ''}"
 
 
@@ -87,16 +115,23 @@ def sound(theme: Theme) -> Theme:
 
 
 def check_sound(fields: Record) -> None:
-    """Raise `BadInput`, whose words name the field, unless all of it would be kept. Its types have been checked."""
-    for name, value in fields.get("tokens", {}).items():
+    """Raise `BadInput`, whose words name the fault, unless all of it would be kept. Its types have been checked."""
+    for fault in faults_in(fields):
+        raise BadInput("not_allowed", str(fault))
+
+
+def faults_in(fields: Record) -> Iterator[Fault]:
+    """Whatever in these fields would not be kept, by name."""
+    tokens = fields.get("tokens", NOTHING)
+    for name, value in tokens.items():
         if not is_sound_token(name, value):
-            raise BadInput("not_allowed", f"tokens: {name[:64]!a} is no name, or its value none that a theme may hold")
-    if len(fields.get("tokens", {})) > MOST_TOKENS:
-        raise BadInput("too_long", f"tokens: more than {MOST_TOKENS}")
-    if not is_sound_sheet(fields.get("cssOverrides", "")):
-        raise BadInput("not_allowed", "cssOverrides: it is too long, not whole, or loads something")
-    if not all(map(is_sound_font, fields.get("fontUrls", ()))):
-        raise BadInput("not_allowed", "fontUrls: not the https address of a style sheet")
+            yield Fault(kind="token", name=name)
+    if len(tokens) > MOST_TOKENS:
+        yield Fault(kind="tokens")
+    yield from faults_in_sheet(fields.get("cssOverrides", ""))
+    for url in fields.get("fontUrls", ()):
+        if not is_sound_font(url):
+            yield Fault(kind="font", name=url)
 
 
 def is_sound_token(name: str, value: str) -> bool:
@@ -107,20 +142,29 @@ def is_sound_token(name: str, value: str) -> bool:
         and bool(value.strip())
         and _is_value(value) is not None
         and "/*" not in value
-        and _calls_only(value, VALUE_FUNCTIONS)
+        and _called(value) <= VALUE_FUNCTIONS
         and _is_whole(value)
     )
 
 
 def is_sound_sheet(css: str) -> bool:
     """Whether these rules are whole, and load nothing."""
-    return (
-        len(css) <= LONGEST_SHEET
-        and _find_forbidden(css) is None
-        and {rule.lower() for rule in _at_rules(css)} <= AT_RULES
-        and _calls_only(css, SHEET_FUNCTIONS)
-        and _is_whole(css)
-    )
+    return next(faults_in_sheet(css), None) is None
+
+
+def faults_in_sheet(css: str) -> Iterator[Fault]:
+    """What is wrong with these rules; of a sheet that is too long no more than that."""
+    if len(css) > LONGEST_SHEET:
+        yield Fault(kind="long")
+        return
+    for sign in sorted({found.lower() for found in _forbidden(css)}):
+        yield Fault(kind="sign", name=sign)
+    for rule in sorted({rule.lower() for rule in _at_rules(css)} - AT_RULES):
+        yield Fault(kind="rule", name=f"@{rule}")
+    for call in sorted(_called(css) - SHEET_FUNCTIONS):
+        yield Fault(kind="call", name=f"{call}()")
+    if not _is_whole(css):
+        yield Fault(kind="open")
 
 
 def is_sound_font(url: str) -> bool:
@@ -128,8 +172,8 @@ def is_sound_font(url: str) -> bool:
     return len(url) <= LONGEST_URL and _is_font(url) is not None
 
 
-def _calls_only(css: str, functions: frozenset[str]) -> bool:
-    return {call.lower() for call in _calls(css)} <= functions
+def _called(css: str) -> set[str]:
+    return {call.lower() for call in _calls(css)}
 
 
 def _is_whole(css: str) -> bool:

@@ -2,11 +2,13 @@
 
 import re
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forum.contrast import PAIRS, unmeasured, weak_pairs
 from forum.errors import BadInput
 from forum.presets import PRESETS, TOKENS
 from forum.themes import (
@@ -17,6 +19,7 @@ from forum.themes import (
     Theme,
     check_sound,
     css_of,
+    faults_in,
     is_sound_font,
     is_sound_sheet,
     is_sound_token,
@@ -272,6 +275,38 @@ def test_long_sheets_cost_little(css: str) -> None:
     assert is_sound_sheet(css) is css.startswith("a")
 
 
+@pytest.mark.parametrize(
+    ("fields", "faults"),
+    [
+        ({}, []),
+        ({"tokens": {"ink": "red", "a b": "red", "paper": "url(a)"}}, ["token 'a b'", "token 'paper'"]),
+        (
+            {"cssOverrides": "a{b:URL(c) src(d) min(e)}@import 'f';@media x{}"},
+            ["rule '@import'", "call 'src()'", "call 'url()'"],
+        ),
+        ({"cssOverrides": "a{b:\\63}</style>\0"}, ["sign '\\x00'", "sign '</'", "sign '\\\\'"]),
+        ({"cssOverrides": "a{b:(}"}, ["open ''"]),
+        ({"cssOverrides": "\\" * (LONGEST_SHEET + 1)}, ["long ''"]),
+        ({"fontUrls": ["https://fonts.test/a", "http://fonts.test/b"]}, ["font 'http://fonts.test/b'"]),
+        ({"tokens": {f"a{number}": "red" for number in range(MOST_TOKENS + 1)}}, ["tokens ''"]),
+    ],
+)
+def test_faults(fields: dict[str, Any], faults: list[str]) -> None:
+    """All of them, by name; what is written is refused for the first, in a sentence that names it."""
+    found = list(faults_in(fields))
+    assert [f"{fault.kind} {fault.name!r}" for fault in found] == faults
+    for fault in found[:1]:
+        with pytest.raises(BadInput, match=re.escape(str(fault))):
+            check_sound(fields)
+
+
+def test_tokens_beneath() -> None:
+    """Are for what a theme says nothing of, and where what it says is not kept."""
+    theme = Theme(rkey="key", name="Dusk", color_scheme="dark", tokens={"ink": "#eee", "card": "url(a)"})
+    css = css_of(theme, beneath={"ink": "#111", "card": "#222", "paper": "#333"})
+    assert css == ":root {\n  color-scheme: dark;\n  --ink: #eee;\n  --card: #222;\n  --paper: #333;\n}\n"
+
+
 def test_a_sheet() -> None:
     theme = Theme(
         rkey="key",
@@ -294,17 +329,5 @@ def test_five_for_light_and_for_dark() -> None:
 @pytest.mark.parametrize("theme", PRESETS.values(), ids=lambda theme: theme.rkey)
 def test_contrast(theme: Theme) -> None:
     """WCAG 2.2 AA, of every text on every ground: 4.5 to 1."""
-    pairs = [*product(("ink", "soft", "accent"), ("paper", "card", "tint", "code")), ("on-accent", "accent")]
-    found = {pair: contrast(*(theme.tokens[token] for token in pair)) for pair in pairs}
-    assert {pair: ratio for pair, ratio in found.items() if ratio < 4.5} == {}
-
-
-def contrast(one: str, other: str) -> float:
-    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def luminance(colour: str) -> float:
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    assert {token for pair in PAIRS for token in pair} == set(TOKENS) - {"line"}
+    assert (weak_pairs(theme.tokens), unmeasured(theme.tokens)) == ([], [])
