@@ -59,6 +59,7 @@ from forum.visibility import keep_settings
 from web.app import make_app
 from web.door import Closed, Door
 from web.live import Live
+from web.looks import Looks
 from web.page_cache import PageCache
 from web.site import Site
 
@@ -107,6 +108,7 @@ class House:
     board: Board
     trends: Trends
     stop: trio.Event
+    looks: Looks
     cache: PageCache = field(default_factory=PageCache)
     live: Live = field(default_factory=Live)
     identity_bell: WakeUp = field(default_factory=WakeUp)
@@ -142,6 +144,7 @@ async def run_daemon(settings: Settings, crew: Crew = ALONE) -> None:
             board=board,
             trends=Trends(),
             stop=trio.Event(),
+            looks=Looks(database, settings.forum_did or ""),
         )
         await run_house(house)
 
@@ -188,6 +191,7 @@ async def serve(house: House, *, task_status: trio.TaskStatus[None]) -> None:
         trends=house.trends,
         cache=house.cache,
         live=house.live,
+        looks=house.looks,
     )
     await run_server(
         app,
@@ -342,9 +346,10 @@ async def wait_for_database(house: House) -> None:
 
 
 def spread(house: House, changes: Changes) -> None:
-    """Forget the pages that are no longer so, tell those that are open, and wake who waits for such a change: accounts
-    to be asked about, a job to be begun, an end to come.
+    """Forget the looks and the pages that are no longer so, tell those that are open, and wake who waits for such a
+    change: accounts to be asked about, a job to be begun, an end to come.
     """
+    house.looks.drop(changes)
     house.cache.drop(changes)
     house.live.tell(changes)
     if changes.dids or changes.all:

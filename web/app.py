@@ -26,6 +26,7 @@ from web.errors import add_errors
 from web.health import add_health
 from web.limits import add_limits
 from web.live import Live, add_live
+from web.looks import Looks
 from web.members import add_members
 from web.moderation import add_moderation
 from web.modlog import add_mod_log
@@ -33,6 +34,7 @@ from web.openapi import add_openapi
 from web.origin import add_origin_check
 from web.page_cache import PageCache, cache_pages
 from web.pages import add_pages
+from web.pages.dressing import add_dressing
 from web.posts import add_posts
 from web.sessions import add_sessions
 from web.site import Site
@@ -66,21 +68,22 @@ def make_app(
     trends: Trends | None = None,
     cache: PageCache | None = None,
     live: Live | None = None,
+    looks: Looks | None = None,
 ) -> ASGIFramework:
     """Everything that answers requests, ready to be served; what streams without end ends with `stop`.
 
     Without the forum's account the forum can only be read, and nobody can sign in while the door is closed. Whoever
-    gives a cache or open pages tells them of changes.
+    gives a cache, open pages or looks tells them of changes.
     """
-    stop = trio.Event() if stop is None else stop
-    trends = Trends() if trends is None else trends
+    stop, account = trio.Event() if stop is None else stop, account or account_of(None)
+    trends, looks = trends or Trends(), looks or Looks(database, site.forum_did, remembers=False)
 
     def own() -> Vitals:
         return take(board, trends, None if pool_figures is None else pool_figures())
 
-    app = make_inner_app(database, own, site, account or account_of(None), door, stop, live or Live())
+    app = make_inner_app(database, own, site, account, door, stop, live or Live(), looks)
     finishing = finish_responses(app)
-    return log_requests(refuse_oddities(cache_pages(finishing, cache) if cache else finishing))
+    return log_requests(refuse_oddities(cache_pages(finishing, cache, looks.now) if cache else finishing))
 
 
 def make_inner_app(
@@ -91,11 +94,13 @@ def make_inner_app(
     door: Door | Closed,
     stop: trio.Event,
     live: Live,
+    looks: Looks,
 ) -> QuartTrio:
     """The app without its covers."""
     app = QuartTrio("web", static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=LONGEST_BODY, BODY_TIMEOUT=BODY_SECONDS, RESPONSE_TIMEOUT=RESPONSE_SECONDS)
     app.after_request(add_headers)
+    add_dressing(app, database, site, looks)
     add_errors(app)
     add_origin_check(app, site)
     add_limits(app, site)

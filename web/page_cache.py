@@ -6,6 +6,7 @@ Everything else goes to the app as it came.
 """
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, cast
@@ -27,6 +28,7 @@ from werkzeug.http import parse_accept_header, parse_cookie
 
 from forum.changes import Changes
 from web.kept_pages import Headers, KeptPages, Key, Page, finished
+from web.looks import Offer
 from web.pages.choices import LANGUAGE_COOKIE, LOOK_COOKIE, look_from
 from web.pages.shown import SHOWN
 from web.pages.words import languages, words_for
@@ -34,6 +36,8 @@ from web.signed_in import COOKIE
 
 LOOKED_AT: Final = 300  # bytes of a header, so that what is remembered of them stays small
 PASSED_ON: Final = frozenset({b"host", b"accept"})  # Accept says how errors are told, and those are not kept
+
+Offered = Callable[[], Awaitable[Offer | None]]  # among which looks visitors choose
 
 _is_page = re.compile(r"/(?:about|feed\.atom|(?:@|b/|t/).+)?").fullmatch
 _is_known_query = re.compile(rb"(?:(?:page=[1-9][0-9]{0,8}|sort=(?:activity|created))(?:&(?!$)|$))*").fullmatch
@@ -81,11 +85,11 @@ class PageCache:
             self.making.clear()
 
 
-def cache_pages(app: ASGIFramework, cache: PageCache) -> ASGIFramework:
+def cache_pages(app: ASGIFramework, cache: PageCache, offered: Offered) -> ASGIFramework:
     """The app, behind what is kept of its pages."""
 
     async def covered(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        key = key_of(scope) if scope["type"] == "http" else None
+        key = await key_of(scope, offered) if scope["type"] == "http" else None
         if key is None:
             await app(scope, receive, send)
             return
@@ -108,13 +112,16 @@ def cache_pages(app: ASGIFramework, cache: PageCache) -> ASGIFramework:
     return covered
 
 
-def key_of(scope: HTTPScope) -> Key | None:
-    """Of a page that may be kept; None for all other requests."""
+async def key_of(scope: HTTPScope, offered: Offered) -> Key | None:
+    """Of a page that may be kept; None for all other requests, and for all while nobody knows how pages look."""
     if scope["method"] not in ("GET", "HEAD") or not _is_page(scope["path"]):
         return None
     asked = dict(scope["headers"])
     cookies = b"; ".join(value for name, value in scope["headers"] if name == b"cookie")  # HTTP/2 may part them
     if _has_session(cookies) or not _is_known_query(scope["query_string"]):
+        return None
+    offer = await offered()
+    if offer is None:
         return None
     chosen = parse_cookie(cookies.decode("latin-1")) if cookies else {}
     return Key(
@@ -123,7 +130,7 @@ def key_of(scope: HTTPScope) -> Key | None:
         path=scope["path"],
         query=scope["query_string"],
         language=language_of(chosen.get(LANGUAGE_COOKIE, ""), asked.get(b"accept-language", b"")[:LOOKED_AT]),
-        look=look_from(chosen.get(LOOK_COOKIE, "")),
+        look=look_from(chosen.get(LOOK_COOKIE, ""), offer),
     )
 
 
@@ -154,7 +161,7 @@ def for_nobody(scope: HTTPScope, key: Key, shown: set[str]) -> Scope:
     """The request, but for all that would make it somebody's."""
     headers = [(name, value) for name, value in scope["headers"] if name in PASSED_ON]
     headers.append((b"accept-language", key.language.encode()))
-    headers.append((b"cookie", f"{LOOK_COOKIE}={key.look.theme}.{key.look.scheme}".encode()))
+    headers.append((b"cookie", f"{LOOK_COOKIE}={key.look.cookie}".encode()))
     return cast(Scope, {**scope, "method": "GET", "headers": headers, "client": None, SHOWN: shown})
 
 

@@ -9,7 +9,7 @@ from forum import ledger, visibility
 from forum.database import Connection
 from forum.permissions import PREFIX
 from forum.protocol.events import RecordOp
-from forum.records.names import BOARD, CATEGORY, FORUM, GRANT, MEMBERSHIP, MOD_ACTION, POST, REACTION, ROLE
+from forum.records.names import BOARD, CATEGORY, FORUM, GRANT, MEMBERSHIP, MOD_ACTION, POST, REACTION, ROLE, THEME
 from forum.records.syntax import tid_of
 from tests.support.index import miscounts_of
 
@@ -62,6 +62,21 @@ def grant(subject: str, role: int | None) -> Record:
     """A role by its key; none: back to the default."""
     given = {} if role is None else {"role": {"role": ref(uri(F, role, ROLE))}}
     return {"subject": subject, "createdBy": F, "createdAt": STAMP, **given}
+
+
+def theme(name: str, scheme: str, **tokens: str) -> Record:
+    return {"name": name, "colorScheme": scheme, "tokens": tokens, "createdAt": STAMP}
+
+
+def policy(light: int, dark: int, *others: int, allows_choice: bool = True) -> Record:
+    """A theme policy by the keys of its themes, all of them live."""
+    refs = [{"uri": uri(F, key, THEME)} for key in (light, dark, *others)]
+    return {
+        "availableThemes": refs,
+        "defaultLightTheme": refs[0],
+        "defaultDarkTheme": refs[1],
+        "allowUserChoice": allows_choice,
+    }
 
 
 def membership(forum: str = F, **more: object) -> Record:

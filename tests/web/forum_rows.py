@@ -4,12 +4,23 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 
 import httpx
+import trio
+from quart_trio import QuartTrio
 
+from actors.agent import account_of
+from actors.health import Board
+from actors.trends import Trends
+from actors.vitals import take
 from forum.database import Connection, Database, DatabaseAway, Row
+from web.app import make_inner_app
+from web.door import CLOSED
+from web.live import Live
+from web.looks import Looks
 from web.site import Site
 
 FORUM_DID = "did:plc:forum"
@@ -163,6 +174,14 @@ class CountingConnection:
     async def execute(self, query: str, *args: object) -> None:
         self.owner.statements += 1
         await self.connection.execute(query, *args)
+
+
+def inner_app() -> QuartTrio:
+    """The app without its covers and without a database, for its routes."""
+    database = AwayDatabase()
+    own = partial(take, Board(), Trends(), None)
+    looks = Looks(database, FORUM_DID)
+    return make_inner_app(database, own, SITE, account_of(None), CLOSED, trio.Event(), Live(), looks)
 
 
 def client_of(app: object) -> httpx.AsyncClient:

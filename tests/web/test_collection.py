@@ -5,26 +5,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-import trio
 
-from actors.agent import account_of
-from actors.health import Board
-from actors.trends import Trends
-from actors.vitals import Vitals, take
-from tests.web.forum_rows import SITE, AwayDatabase
+from tests.web.forum_rows import inner_app
 from web.answers import FOR_MACHINES
-from web.app import make_inner_app
-from web.door import CLOSED
-from web.live import Live
 
 COLLECTION = Path(__file__).parents[2] / "bruno"
 FOLDERS = sorted(COLLECTION.glob("*/folder.bru"))
 REQUESTS = [path for folder in FOLDERS for path in sorted(folder.parent.glob("*.bru")) if path != folder]
 REQUEST = re.compile(r"^(get|post|put|delete) \{\n  url: (\S+)$", re.MULTILINE)
-
-
-def own() -> Vitals:
-    return take(Board(), Trends(), None)
 
 
 def rule_of(path: Path) -> tuple[str, str]:
@@ -37,7 +25,7 @@ def rule_of(path: Path) -> tuple[str, str]:
 
 def test_every_endpoint_has_a_request() -> None:
     """And every request an endpoint."""
-    app = make_inner_app(AwayDatabase(), own, SITE, account_of(None), CLOSED, trio.Event(), Live())
+    app = inner_app()
     rules = {
         (method, re.sub(r"<\w+>", "*", rule.rule))
         for rule in app.url_map.iter_rules()

@@ -6,31 +6,22 @@ from functools import partial
 import httpx
 import msgspec
 import pytest
-import trio
 
-from actors.agent import ForumAccount, account_of
+from actors.agent import ForumAccount
 from actors.health import Board
-from actors.trends import Trends
-from actors.vitals import Vitals, take
 from daemon.pool import Pool
 from forum import permissions
 from tests.standins.account_server import AccountServer
-from tests.web.forum_rows import SITE, AwayDatabase, client_of
+from tests.web.forum_rows import SITE, AwayDatabase, client_of, inner_app
 from tests.web.staff import OWNER, Scene, staffed
 from web.acting import Kind
-from web.app import make_app, make_inner_app
+from web.app import make_app
 from web.described import ANYONE, CALLS, SIGNED_IN
-from web.door import CLOSED
-from web.live import Live
 from web.openapi import routes
 
 READS = sorted(route for route, call in CALLS.items() if route.startswith("GET ") and call.answers.get(200))
 ALL = {permission for call in CALLS.values() for permission in call.who}
 FOR_SOME = sorted(route for route, call in CALLS.items() if call.who != (ANYONE,))
-
-
-def own() -> Vitals:
-    return take(Board(), Trends(), None)
 
 
 @pytest.fixture
@@ -40,13 +31,13 @@ async def scene(database: Pool, account: ForumAccount, server: AccountServer) ->
 
 def test_every_route_is_described() -> None:
     """And everything described is a route."""
-    app = make_inner_app(AwayDatabase(), own, SITE, account_of(None), CLOSED, trio.Event(), Live())
+    app = inner_app()
     assert {f"{method} {rule}" for method, rule in routes(app)} == set(CALLS)
 
 
 def test_every_path_parameter_reaches_its_handler() -> None:
     """What the description calls a parameter is what the handler takes."""
-    app = make_inner_app(AwayDatabase(), own, SITE, account_of(None), CLOSED, trio.Event(), Live())
+    app = inner_app()
     for rule in app.url_map.iter_rules():
         view = app.view_functions[rule.endpoint]
         if rule.rule.startswith("/api/") and isinstance(view, partial):
@@ -55,7 +46,7 @@ def test_every_path_parameter_reaches_its_handler() -> None:
 
 def test_permissions_are_those_the_handlers_ask_for() -> None:
     """A handler names them in its own text; those of moderation are their kind's."""
-    app = make_inner_app(AwayDatabase(), own, SITE, account_of(None), CLOSED, trio.Event(), Live())
+    app = inner_app()
     for rule in app.url_map.iter_rules():
         view = app.view_functions[rule.endpoint]
         if not rule.rule.startswith(("/api/admin/", "/api/mod/")) or not isinstance(view, partial):

@@ -16,8 +16,9 @@ from trio.testing import wait_all_tasks_blocked
 from forum.changes import Changes
 from tests.web.forum_rows import client_of
 from web.kept_pages import OVERHEAD, KeptPages, Key, finished
+from web.looks import Offer, built_in
 from web.page_cache import PageCache, cache_pages
-from web.pages.choices import Look
+from web.pages.choices import look_from
 from web.pages.shown import EVERYTHING, SHOWN
 
 TOPIC, BOARD, ANN = "at://did:plc:ann/topic", "at://did:plc:forum/board", "did:plc:ann"
@@ -48,9 +49,12 @@ class App:
 
 @dataclass
 class Forum:
+    """`offer` is what visitors choose their looks among; None: nobody knows."""
+
     app: App
     cache: PageCache
     client: httpx.AsyncClient
+    offer: Offer | None = field(default_factory=built_in)
 
     async def read(self, path: str = PATH, **headers: str) -> str:
         return (await self.client.get(path, headers=headers)).text
@@ -59,9 +63,14 @@ class Forum:
 @pytest.fixture
 async def forum() -> AsyncIterator[Forum]:
     app, cache = App(), PageCache()
-    async with client_of(cache_pages(cast(Any, app), cache)) as client:
+
+    async def offered() -> Offer | None:
+        return forum.offer
+
+    async with client_of(cache_pages(cast(Any, app), cache, offered)) as client:
         del client.headers["accept-encoding"]
-        yield Forum(app, cache, client)
+        forum = Forum(app, cache, client)
+        yield forum
 
 
 @asynccontextmanager
@@ -182,7 +191,7 @@ async def test_made_for_nobody(forum: Forum) -> None:
         headers={
             "Accept-Language": "de-AT,en;q=0.5",
             "Authorization": "Bearer secret",
-            "Cookie": "strange=secret; atbb_look=plum.dark",
+            "Cookie": "strange=secret; atbb_look=dark..plum-dark",
             "Referer": "https://secret.example",
             "User-Agent": "secret",
             "X-Forwarded-For": "192.0.2.1",
@@ -194,7 +203,7 @@ async def test_made_for_nobody(forum: Forum) -> None:
         b"host": b"forum.test",
         b"accept": b"*/*",
         b"accept-language": b"de",
-        b"cookie": b"atbb_look=plum.dark",
+        b"cookie": b"atbb_look=dark.paper-light.plum-dark",
     }
 
 
@@ -203,7 +212,7 @@ async def test_one_for_each(forum: Forum) -> None:
     pages = [
         {},
         {"Accept-Language": "de"},
-        {"Cookie": "atbb_look=plum.dark"},
+        {"Cookie": "atbb_look=dark..plum-dark"},
         {"Host": "elsewhere.example"},
     ]
     texts = [await forum.read(PATH, **headers) for headers in pages]
@@ -211,12 +220,22 @@ async def test_one_for_each(forum: Forum) -> None:
     assert await forum.read(f"{PATH}?page=2") == "page 5"
     alike = [
         {"Cookie": "visits=7"},
-        {"Cookie": "atbb_look=none.such"},
+        {"Cookie": "atbb_look=none.such.theme"},
+        {"Cookie": "atbb_look=system.paper-light.paper-dark"},
+        {"Cookie": "atbb_look=system.plum-dark.plum-light"},
         {"Accept-Language": "xx"},
         {"Cookie": "atbb_language=en", "Accept-Language": "de"},
     ]
     assert {await forum.read(PATH, **headers) for headers in alike} == {"page 1"}
     assert await forum.read(PATH, Cookie="atbb_language=de") == "page 2"
+
+
+async def test_while_nobody_knows_how_pages_look(forum: Forum) -> None:
+    """Nothing is kept, and what is kept already is not given: whose looks those are, nobody can tell."""
+    await forum.read()
+    forum.offer = None
+    assert [await forum.read(), await forum.read()] == ["page 2", "page 3"]
+    assert SHOWN not in forum.app.asked[1]
 
 
 # Until when -----------------------------------------------------------------------------------------------------------
@@ -323,8 +342,11 @@ async def test_an_app_that_fails(forum: Forum) -> None:
     async def broken(*_: object) -> None:
         raise Broken
 
+    async def offered() -> Offer:
+        return built_in()
+
     cache = PageCache()
-    async with client_of(cache_pages(cast(Any, broken), cache)) as client:
+    async with client_of(cache_pages(cast(Any, broken), cache, offered)) as client:
         for _ in range(2):
             with pytest.raises(Broken):
                 await client.get(PATH)
@@ -335,7 +357,7 @@ async def test_an_app_that_fails(forum: Forum) -> None:
 
 
 def key(path: str) -> Key:
-    return Key(scheme="http", host=b"", path=path, query=b"", language="en", look=Look())
+    return Key(scheme="http", host=b"", path=path, query=b"", language="en", look=look_from("", built_in()))
 
 
 def page(size: int, *shown: str) -> Any:

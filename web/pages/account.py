@@ -17,8 +17,9 @@ from forum.sessions import sessions_of
 from web.auth import LOGIN, gone_to
 from web.cookies import CALLBACK, take_session
 from web.door import Closed, Door
+from web.looks import asked_offer
 from web.next_path import HOME, local_path
-from web.pages.choices import SCHEMES, THEMES, Look, chosen_language, give_language, give_look, known
+from web.pages.choices import SCHEMES, chosen_language, give_language, give_look, look_from
 from web.pages.errors import known_yet, prefers_page
 from web.pages.showing import HEADERS, show
 from web.pages.who import asked_viewer
@@ -124,9 +125,11 @@ async def show_settings(database: Database, site: Site) -> Response:
         viewer = await asked_viewer(connection, site)
         found = () if viewer is None else await sessions_of(connection, viewer.did)
         forum = (await names(connection, site.forum_uri)).forum
+    choices = asked_offer().choices
+    differs = len({theme.rkey for themes in choices.values() for theme in themes}) > 1  # or there is nothing to choose
     return show(
         site, "settings.html", viewer=viewer, forum=forum, path=None,
-        languages=languages(), chosen_language=chosen_language(), themes=THEMES, schemes=SCHEMES,
+        languages=languages(), chosen_language=chosen_language(), choices=choices, schemes=SCHEMES if differs else (),
         is_saved="saved" in request.args,
         sessions=[(session, browser_of(session.user_agent or ""), session.is_of(sent_token())) for session in found],
     )  # fmt: skip
@@ -139,10 +142,10 @@ def browser_of(user_agent: str) -> str:
 
 
 async def keep_settings(site: Site) -> Response:
-    form = await request.form
-    look = Look(theme=known(form.get("theme", ""), THEMES), scheme=known(form.get("scheme", ""), SCHEMES))
+    form, offer = await request.form, asked_offer()
+    look = look_from(".".join(form.get(name, "") for name in ("scheme", "light", "dark")), offer)
     response = gone_to(f"{SETTINGS}?saved")
-    give_look(response, look, site)
+    give_look(response, look, offer, site)
     give_language(response, form.get("language", ""), site)
     return response
 

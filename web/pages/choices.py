@@ -1,15 +1,16 @@
 """What visitors choose for themselves, whether signed in or not: language and looks, each kept in a cookie.
 
-A cookie counts as far as it names what there is. Without it the browser's own preferences hold.
+A cookie counts as far as it names what there is to choose. Without it the browser's own preferences hold.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from quart import Response, request
 
-from forum.presets import PRESETS
+from forum.themes import Scheme, Theme
+from web.looks import Offer, asked_offer
 from web.pages.words import languages
 from web.site import Site
 
@@ -17,22 +18,39 @@ LANGUAGE_COOKIE: Final = "atbb_language"
 LOOK_COOKIE: Final = "atbb_look"
 KEPT_SECONDS: Final = 400 * 24 * 3600  # as long as browsers keep any
 
-# By name, as style.css has them; the first is everybody's who has not chosen.
-THEMES: Final = tuple(dict.fromkeys(rkey.partition("-")[0] for rkey in PRESETS))
 SCHEMES: Final = ("system", "light", "dark")
+BOTH: Final[tuple[Scheme, Scheme]] = ("light", "dark")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """Colours, and whether they are light or dark; `system`: as the browser prefers."""
+    """Light or dark (`system`: as the browser prefers), and the themes for either, by their keys."""
 
-    theme: str = THEMES[0]
-    scheme: str = SCHEMES[0]
+    scheme: str
+    light: str
+    dark: str
+
+    @property
+    def cookie(self) -> str:
+        return f"{self.scheme}.{self.light}.{self.dark}"
 
 
-def look_from(cookie: str) -> Look:
-    theme, _, scheme = cookie.partition(".")
-    return Look(theme=known(theme, THEMES), scheme=known(scheme, SCHEMES))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """A theme's style sheet as a page links it."""
+
+    path: str
+    media: str
+    theme: Theme
+
+
+def look_from(cookie: str, offer: Offer) -> Look:
+    scheme, light, dark = [*cookie.split(".", 2), "", ""][:3]
+    return Look(
+        scheme=known(scheme, SCHEMES),
+        light=known(light, [theme.rkey for theme in offer.choices["light"]]),
+        dark=known(dark, [theme.rkey for theme in offer.choices["dark"]]),
+    )
 
 
 def known(asked: str, offered: Sequence[str]) -> str:
@@ -41,7 +59,18 @@ def known(asked: str, offered: Sequence[str]) -> str:
 
 
 def asked_look() -> Look:
-    return look_from(request.cookies.get(LOOK_COOKIE, ""))
+    return look_from(request.cookies.get(LOOK_COOKIE, ""), asked_offer())
+
+
+def sheets_for(look: Look, offer: Offer) -> Iterator[Sheet]:
+    """On paper everything is black on white, as style.css has it."""
+    keys = {"light": look.light, "dark": look.dark}
+    asked = BOTH if look.scheme == "system" else (look.scheme,)
+    is_one = len({keys[scheme] for scheme in asked}) == 1
+    for scheme in asked[:1] if is_one else asked:
+        rkey = keys[scheme]
+        media = "screen" if is_one else f"screen and (prefers-color-scheme: {scheme})"
+        yield Sheet(path=offer.sheet(rkey).path, media=media, theme=offer.themes[rkey])
 
 
 def chosen_language() -> str | None:
@@ -55,8 +84,11 @@ def asked_languages() -> list[str]:
     return [*([] if chosen is None else [chosen]), *request.accept_languages.values()]
 
 
-def give_look(response: Response, look: Look, site: Site) -> None:
-    _give(response, LOOK_COOKIE, "" if look == Look() else f"{look.theme}.{look.scheme}", site)
+def give_look(response: Response, look: Look, offer: Offer, site: Site) -> None:
+    """What is as for everybody is left out, so that it goes on to be, whatever that will be."""
+    usual = look_from("", offer)
+    themes = ("" if own == others else own for own, others in ((look.light, usual.light), (look.dark, usual.dark)))
+    _give(response, LOOK_COOKIE, "" if look == usual else ".".join((look.scheme, *themes)), site)
 
 
 def give_language(response: Response, language: str, site: Site) -> None:

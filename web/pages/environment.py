@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from web.pages import links
 from web.pages.assets import asset_path
+from web.pages.swatches import swatch_of
 from web.pages.who import csrf_field, runs_forum
 
 FOLDER: Final = Path(__file__).parents[1] / "templates"
@@ -38,6 +39,7 @@ def environment() -> Environment:
         paged=links.paged,
         profile_path=links.profile_path,
         reply_path=links.reply_path,
+        swatch_of=swatch_of,
         title_of=links.title_of,
         topic_path=links.topic_path,
     )

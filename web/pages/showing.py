@@ -4,7 +4,8 @@ from quart import Response, redirect, request
 from werkzeug.wrappers import Response as Redirection
 
 from forum.reads.viewers import Viewer
-from web.pages.choices import asked_languages, asked_look
+from web.looks import asked_offer
+from web.pages.choices import asked_languages, asked_look, sheets_for
 from web.pages.environment import environment
 from web.pages.words import Words, words_for
 from web.site import Site
@@ -35,14 +36,15 @@ def show(
     **values: object,
 ) -> Response:
     """The page at `path`, which is its one true address; None: it has none of its own."""
-    words = asked_words()
+    words, look = asked_words(), asked_look()
     body = (
         environment()
         .get_template(template)
         .render(
             words=words,
             viewer=viewer,
-            look=asked_look(),
+            look=look,
+            sheets=list(sheets_for(look, asked_offer())),
             forum=forum or words("forum.unnamed"),
             here=request.full_path.rstrip("?"),
             canonical=None if path is None else origin_of(site) + path,

@@ -22,6 +22,11 @@ def note_shown(*subjects: str) -> None:
     scope.get(SHOWN, set()).update(subjects)
 
 
+def keep_nowhere() -> None:
+    """Have nobody keep the page, whatever else is noted of it."""
+    cast(dict[str, Any], request.scope).pop(SHOWN, None)  # Any: as above
+
+
 def note_board(board: BoardPage) -> None:
     authors = {author.did for topic in board.topics for author in (topic.author, topic.last_author)}
     note_shown(board.uri, *authors)

@@ -15,8 +15,8 @@ from tests.web.pages.parsed import Parsed, parsed
 from tests.web.scene import Scene, begin, come_back, open_scene, sign_in, who
 from web.door import Closed
 from web.limits import SIGN_INS_A_MINUTE
-from web.pages.assets import assets
-from web.pages.choices import LOOK_COOKIE, SCHEMES, THEMES
+from web.looks import built_in
+from web.pages.choices import LOOK_COOKIE, SCHEMES
 
 
 @pytest.fixture
@@ -139,49 +139,52 @@ async def test_signing_out(scene: Scene, visitor: httpx.AsyncClient) -> None:
     assert (await visitor.post("/sign-out")).status_code == 303  # twice does no harm
 
 
-def night(found: Parsed) -> list[str]:
-    """When the page is dark."""
-    sheets = [one for one in found.all("link", rel="stylesheet") if "/dark." in one.attributes["href"]]
-    return [one.attributes["media"] for one in sheets]
+def dressed(found: Parsed) -> dict[str, str]:
+    """The themes of a page, and when it is in them."""
+    links = [one.attributes for one in found.all("link", rel="stylesheet") if one.attributes["href"][:7] == "/theme/"]
+    return {link["href"][7:].partition(".")[0]: link["media"] for link in links}
 
 
 async def test_appearance(visitor: httpx.AsyncClient) -> None:
     """For anybody: every page has it from then on; what is chosen back leaves no trace."""
     found = await page(visitor, "/")
-    assert found.one("html").attributes["data-theme"] == "paper"
-    assert night(found) == ["screen and (prefers-color-scheme: dark)"]
-    response = await press(visitor, "/settings", "/settings", theme="plum", scheme="dark", language="de")
+    assert dressed(found) == {
+        "paper-light": "screen and (prefers-color-scheme: light)",
+        "paper-dark": "screen and (prefers-color-scheme: dark)",
+    }
+    assert found.one("meta", name="color-scheme").attributes["content"] == "light dark"
+    chosen = {"scheme": "dark", "light": "meadow-light", "dark": "plum-dark", "language": "de"}
+    response = await press(visitor, "/settings", "/settings", **chosen)
     assert (response.status_code, response.headers["location"]) == (303, "/settings?saved")
     for path, status in (("/", 200), ("/nowhere", 404), ("/settings", 200)):
         found = await page(visitor, path, status)
-        html = found.one("html").attributes
-        assert (html["data-theme"], html["lang"]) == ("plum", "de")
+        assert found.one("html").attributes["lang"] == "de"
         assert found.one("meta", name="color-scheme").attributes["content"] == "dark"
-        assert night(found) == ["screen"]
-    assert "checked" in found.one("input", value="plum").attributes
+        assert dressed(found) == {"plum-dark": "screen"}
+    for name in ("meadow-light", "plum-dark", "dark"):
+        assert "checked" in found.one("input", value=name).attributes
     assert "selected" in found.one("option", value="de").attributes
 
-    await press(visitor, "/settings", "/settings", theme="meadow", scheme="light", language="")
+    await press(visitor, "/settings", "/settings", scheme="light", light="meadow-light", dark="", language="")
     found = await page(visitor, "/")
-    assert (night(found), found.one("html").attributes["lang"]) == ([], "en")
-    await press(visitor, "/settings", "/settings", theme="paper", scheme="system", language="")
+    assert (dressed(found), found.one("html").attributes["lang"]) == ({"meadow-light": "screen"}, "en")
+    await press(visitor, "/settings", "/settings", scheme="system", light="paper-light", dark="nonsense", language="")
     assert not visitor.cookies
 
 
-@pytest.mark.parametrize("cookie", ["", ".", "plum", "plum.", ".dark", "mauve.dim", "x" * 4000, "plum.dark.more"])
+@pytest.mark.parametrize(
+    "cookie",
+    ["", ".", "..", "light", "light.", ".plum-light", "light.plum-light.more.and.more", "a" * 4000, ".." * 2000],
+)
 async def test_cookies_of_others(visitor: httpx.AsyncClient, cookie: str) -> None:
     """Count as far as they name what there is."""
     visitor.cookies.set(LOOK_COOKIE, cookie)
     found = await page(visitor, "/settings")
-    assert found.one("html").attributes["data-theme"] in ("paper", "plum")
+    assert dressed(found).keys() <= {"paper-light", "plum-light", "paper-dark"}
     assert {one.attributes["value"] for one in found.all("input", name="scheme")} == set(SCHEMES)
-
-
-@pytest.mark.parametrize("theme", THEMES)
-def test_every_theme_has_its_colours(theme: str) -> None:
-    """By day and by night."""
-    for sheet in ("style.css", "dark.css"):
-        assert f'[data-theme="{theme}"]'.encode() in assets()[sheet].content
+    for scheme, themes in built_in().choices.items():
+        offered = [one.attributes["value"] for one in found.all("input", name=scheme)]
+        assert offered == [theme.rkey for theme in themes]
 
 
 async def test_sessions(scene: Scene, visitor: httpx.AsyncClient) -> None:

@@ -15,7 +15,7 @@ from forum.accounts import Identity
 from forum.changes import Changes
 from forum.protocol.events import RecordOp
 from forum.reads.accounts import Author
-from forum.records.names import BOARD, CATEGORY
+from forum.records.names import BOARD, CATEGORY, THEME, THEME_POLICY
 from tests.support.forum import (
     ANN,
     BOB,
@@ -29,9 +29,12 @@ from tests.support.forum import (
     gone,
     grant,
     membership,
+    policy,
     put,
     reply,
     role,
+    theme,
+    tid,
     topic,
     uri,
 )
@@ -39,8 +42,10 @@ from tests.web.forum_rows import SITE, client_of
 from tests.web.pages.conftest import HTML
 from tests.web.signing_in import session_of
 from web.app import make_app
+from web.looks import Looks
 from web.page_cache import PageCache
 from web.pages import links
+from web.pages.choices import LOOK_COOKIE
 from web.signed_in import COOKIE
 
 TOPIC, OTHER, SECOND = uri(ANN, 1), uri(BOB, 4), uri(F, 50, BOARD)
@@ -83,6 +88,13 @@ WHAT_HAPPENS: dict[str, tuple[RecordOp, ...]] = {
     "a topic deleted": (gone(CAT, 7, 28),),
     "a topic with replies deleted": (gone(BOB, 4, 29),),
     "a board gone": (gone(F, 51, 30, collection=BOARD),),
+    "a theme": (put(F, 60, 31, theme("Dawn", "light"), collection=THEME),),
+    "a dark theme": (put(F, 61, 32, theme("Dusk", "dark"), collection=THEME),),
+    "a policy": (put(F, "self", 33, policy(60, 61), collection=THEME_POLICY),),
+    "a theme changed": (put(F, 60, 34, theme("Dawn", "light", ink="#123"), collection=THEME),),
+    "a choice less": (put(F, "self", 35, policy(60, 61, allows_choice=False), collection=THEME_POLICY),),
+    "a default gone": (gone(F, 61, 36, collection=THEME),),
+    "no policy": (RecordOp(did=F, collection=THEME_POLICY, rkey="self", rev=tid(37)),),
 }
 
 
@@ -98,12 +110,16 @@ PAGES = (
 )  # fmt: skip
 
 
+LOOKS = ("", f"dark..{tid(61)}", "system.plum-light.plum-dark")
+
+
 @dataclass
 class Twins:
     """The same forum with and without a cache, and all that is done to it."""
 
     index: Index
     cache: PageCache
+    looks: Looks
     kept: httpx.AsyncClient
     made: httpx.AsyncClient
 
@@ -112,7 +128,9 @@ class Twins:
 
     def told(self, what: Changes) -> None:
         """By the way all processes are told."""
-        self.cache.drop(changes.load(changes.dump(what)))
+        heard = changes.load(changes.dump(what))
+        self.looks.drop(heard)
+        self.cache.drop(heard)
 
     async def rename(self, did: str, handle: str | None) -> None:
         identity = Identity(did=did, handle=handle, pds="https://pds.test", signing_key=None, status="active")
@@ -122,8 +140,10 @@ class Twins:
 
     async def compare(self) -> None:
         for path in PAGES:
-            kept, made = await self.kept.get(path), await self.made.get(path)
-            assert (kept.status_code, lasting(kept.text)) == (made.status_code, lasting(made.text)), path
+            for cookie in LOOKS:
+                headers = {"Cookie": f"{LOOK_COOKIE}={cookie}"}
+                kept, made = await self.kept.get(path, headers=headers), await self.made.get(path, headers=headers)
+                assert (kept.status_code, lasting(kept.text)) == (made.status_code, lasting(made.text)), path
 
 
 def lasting(page: str) -> str:
@@ -133,12 +153,12 @@ def lasting(page: str) -> str:
 
 @pytest.fixture
 async def twins(database: Pool) -> AsyncIterator[Twins]:
-    cache = PageCache()
-    with_cache, without = make_app(database, Board(), SITE, cache=cache), make_app(database, Board(), SITE)
+    cache, looks = PageCache(), Looks(database, F)
+    with_cache, without = make_app(database, Board(), SITE, cache=cache, looks=looks), make_app(database, Board(), SITE)
     async with client_of(with_cache) as kept, client_of(without) as made:
         for client in (kept, made):
             client.headers.update(HTML)
-        twins = Twins(Index(database), cache, kept, made)
+        twins = Twins(Index(database), cache, looks, kept, made)
         await twins.apply(*BEGINNING)
         for did, handle in HANDLES.items():
             await twins.rename(did, handle)

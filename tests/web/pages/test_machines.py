@@ -9,9 +9,11 @@ import pytest
 
 from actors.health import Board
 from daemon.pool import Pool
+from forum.presets import PRESETS
 from tests.web.forum_rows import Rows, board_uri, client_of, minute
 from tests.web.pages.conftest import ANN, BOB, HTML
 from web.app import make_app
+from web.looks import built_in
 from web.pages.assets import FOLDER, asset_path, assets
 from web.site import Site
 
@@ -122,6 +124,7 @@ async def test_files_are_kept_for_ever(browser: httpx.AsyncClient) -> None:
 def test_first_view_is_light() -> None:
     """All sheets and scripts together are small when packed, and the sheet takes nothing from elsewhere."""
     files = [*FOLDER.glob("*.css"), *FOLDER.glob("*.js"), *FOLDER.glob("*.svg")]
+    assert all(len(built_in().sheet(rkey).packed) < 300 for rkey in PRESETS)
     assert sum(len(gzip.compress(file.read_bytes())) for file in files) < 50_000
     style = (FOLDER / "style.css").read_text()
     assert "url(" not in style

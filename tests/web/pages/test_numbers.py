@@ -11,9 +11,10 @@ from werkzeug.exceptions import NotFound
 from actors.health import Board
 from daemon.pool import Pool
 from forum.reads.window import window
-from tests.web.forum_rows import SITE, CountingDatabase, Rows, client_of, minute
+from tests.web.forum_rows import FORUM_DID, SITE, CountingDatabase, Rows, client_of, minute
 from tests.web.pages.conftest import ANN, BOB, HTML, Browse
 from web.app import make_app
+from web.looks import Looks
 from web.pages.links import page_of
 from web.pages.paging import pager
 
@@ -114,13 +115,18 @@ async def test_beyond_the_end(browse: Browse, forum: Rows) -> None:
 
 
 async def test_statements(database: Pool, forum: Rows) -> None:
-    """Two a page at most, once its posts are rendered; one more when they are not. However much it shows."""
+    """Two a page at most, once its posts are rendered; one more when they are not. However much it shows.
+
+    What pages look like is not asked for each time.
+    """
     topic = await forum.topic(ANN)
     for _ in range(30):
         await forum.reply(BOB, topic)
     counting = CountingDatabase(database)
     path = "/t/ann.test/0000000000001"
-    async with client_of(make_app(counting, Board(), SITE)) as client:
+    looks = Looks(counting, FORUM_DID)
+    assert await looks.now()
+    async with client_of(make_app(counting, Board(), SITE, looks=looks)) as client:
         client.headers.update(HTML)
         for asked, most in {
             path: 3, f"{path}?page=2": 3, f"{path}/newest": 1, f"{path}/p/{BOB}/{9:013}": 1, f"{path}/feed.atom": 2,
