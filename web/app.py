@@ -40,6 +40,7 @@ from web.sessions import add_sessions
 from web.site import Site
 from web.structure import add_structure
 from web.themes import add_themes
+from web.theming import Workshop
 from web.writing import desk_of
 
 LONGEST_BODY = 256 * 1024  # a record may not be longer either
@@ -114,7 +115,8 @@ def make_inner_app(
     add_actors_api(app, database, site, own)
     add_structure(app, database, site, account)
     add_members(app, database, site, account)
-    add_themes(app, database, site, account)
+    shop = Workshop(database=database, site=site, account=account, looks=looks)
+    add_themes(app, shop)
     add_moderation(app, database, site, account)
     add_mod_log(app, database, site)
     desk = desk_of(database, site, door)
