@@ -121,7 +121,7 @@ def make_inner_app(
     add_mod_log(app, database, site)
     desk = desk_of(database, site, door)
     add_posts(app, desk)
-    add_pages(app, database, site, account, door, desk, own, stop)
+    add_pages(app, database, site, account, door, desk, own, shop, stop)
     add_live(app, database, site, live, stop)
     return app
 

@@ -6,6 +6,7 @@ from functools import partial
 
 import trio
 
+from actors.agent import ForumAccount
 from actors.health import Board, Pulse
 from actors.server import listen, port_of, run_server
 from forum.database import Database
@@ -19,13 +20,19 @@ GRACE_SECONDS = 1  # for connections that a browser keeps open
 
 
 @asynccontextmanager
-async def serving(database: Database, *, live: Live | None = None, door: Door | Closed = CLOSED) -> AsyncIterator[str]:
+async def serving(
+    database: Database,
+    *,
+    live: Live | None = None,
+    door: Door | Closed = CLOSED,
+    account: ForumAccount | None = None,
+) -> AsyncIterator[str]:
     """Its address. Whoever gives open pages tells them of changes."""
     stop = trio.Event()
     async with await listen(0) as listener, trio.open_nursery() as nursery:
         url = f"http://127.0.0.1:{port_of(listener)}"
         site = Site(forum_did=FORUM_DID, public_origin=url)
-        app = make_app(database, Board(), site, door=door, stop=stop, live=live)
+        app = make_app(database, Board(), site, account=account, door=door, stop=stop, live=live)
         pulse = Pulse("server")
         await nursery.start(partial(run_server, app, listener, stop=stop, pulse=pulse, grace_seconds=GRACE_SECONDS))
         yield url

@@ -51,7 +51,7 @@ async def staffed(database: Pool, account: ForumAccount, server: AccountServer) 
     ranks = {OWNER: 1, ADMIN: 2, HELPER: 3, PEER: 3, BANNED: 3}
     await index.apply(
         put(F, 1, 1, role("Owner", "*", priority=0)),
-        put(F, 2, 2, role("Admin", *MODERATE, "manageMembers", priority=10)),
+        put(F, 2, 2, role("Admin", *MODERATE, "manageMembers", "manageThemes", priority=10)),
         put(F, 3, 3, role("Moderator", *MODERATE, priority=20)),
         put(F, 4, 4, role("Member", "createTopics", "createPosts", priority=30)),
         *(put(F, key, key, grant(did, rank)) for key, (did, rank) in enumerate(ranks.items(), 5)),

@@ -23,6 +23,7 @@ from web.pages.reading import add_reading
 from web.pages.who import add_form_check
 from web.pages.writing import add_writing
 from web.site import Site
+from web.theming import Workshop
 from web.writing import Desk
 
 
@@ -34,6 +35,7 @@ def add_pages(
     door: Door | Closed,
     desk: Desk,
     own: Own,
+    shop: Workshop,
     stop: trio.Event,
 ) -> None:
     """Hang all of them into the app."""
@@ -44,7 +46,7 @@ def add_pages(
     add_writing(app, desk)
     add_previewing(app, desk)
     add_moderating(app, database, site, account)
-    add_admin_pages(app, database, site, account, own, stop)
+    add_admin_pages(app, database, site, account, own, shop, stop)
     add_feeds(app, database, site)
     add_machines(app, database, site)
     add_error_pages(app, database, site)

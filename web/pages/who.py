@@ -17,6 +17,7 @@ from forum.permissions import (
     LOCK_TOPICS,
     MANAGE_FORUM,
     MANAGE_MEMBERS,
+    MANAGE_THEMES,
     MODERATE_POSTS,
 )
 from forum.reads.viewers import Viewer, viewer_of
@@ -26,7 +27,8 @@ from web.signed_in import COOKIE
 from web.site import Site
 
 FIELD = "csrf"
-STAFF = (MANAGE_FORUM, MANAGE_MEMBERS, MODERATE_POSTS, BAN_USERS, LOCK_TOPICS)  # whoever has a page in the panel
+# Whoever has a page in the panel.
+STAFF = (MANAGE_FORUM, MANAGE_MEMBERS, MANAGE_THEMES, MODERATE_POSTS, BAN_USERS, LOCK_TOPICS)
 STALE = "This form was opened before you signed in; please send it again."
 
 

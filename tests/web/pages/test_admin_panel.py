@@ -18,10 +18,16 @@ from web.pages.admin.panel import CARDS
 from web.pages.who import STAFF
 
 LOG, AUDIT, MEMBERS, BACKFILL = "/admin/log", "/admin/audit", "/admin/members", "/admin/backfill"
-# Of the scene's staff: the admin may manage members and moderate, the owner may all.
+THEMES = "/admin/themes"
+# Of the scene's staff: the admin may manage members and themes and moderate, the owner may all.
 STATUS = {
     "/admin": (401, 403, 403, 200, 200, 200),
     MEMBERS: (401, 403, 403, 403, 200, 200),
+    THEMES: (401, 403, 403, 403, 200, 200),
+    f"{THEMES}/new": (401, 403, 403, 403, 200, 200),
+    f"{THEMES}/plum-dark": (401, 403, 403, 403, 409, 409),  # which is built in
+    f"{THEMES}/plum-dark/export": (401, 403, 403, 403, 200, 200),
+    f"{THEMES}/plum-dark/delete": (401, 403, 403, 403, 409, 409),
     LOG: (401, 403, 403, 200, 200, 200),
     f"{LOG}.csv": (401, 403, 403, 200, 200, 200),
     AUDIT: (401, 403, 403, 403, 403, 200),
@@ -33,6 +39,12 @@ STATUS = {
 KINDS_OF_PEOPLE = ("anonymous", "member", "banned", "moderator", "admin", "owner")
 FORMS = {
     f"{MEMBERS}/{BOB}/role": (401, 403, 403, 403, 403, 404),
+    f"{THEMES}/new": (401, 403, 403, 403, 400, 400),
+    f"{THEMES}/plum-dark": (401, 403, 403, 403, 409, 409),
+    f"{THEMES}/plum-dark/delete": (401, 403, 403, 403, 409, 409),
+    f"{THEMES}/none/duplicate": (401, 403, 403, 403, 404, 404),
+    f"{THEMES}/import": (401, 403, 403, 403, 400, 400),
+    f"{THEMES}/policy": (401, 403, 403, 403, 404, 404),
     BACKFILL: (401, 403, 403, 403, 403, 503),  # nobody leads
     f"{BACKFILL}/1/cancel": (401, 403, 403, 403, 403, 404),
 }
@@ -71,8 +83,8 @@ async def test_cards(scene: Scene) -> None:
     assert set(STAFF) == {permission for card in CARDS for permission in card.permissions}
     for who, words in (
         ("moderator", ["Moderation log"]),
-        ("admin", ["Members", "Moderation log"]),
-        ("owner", ["Members", "Moderation log", "Audit", "Backfill", "Actors"]),
+        ("admin", ["Members", "Themes", "Moderation log"]),
+        ("owner", ["Members", "Themes", "Moderation log", "Audit", "Backfill", "Actors"]),
     ):
         async with browser_of(scene, who) as browser:
             assert said(await page(browser, "/admin"), "h2") == words

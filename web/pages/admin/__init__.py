@@ -14,11 +14,14 @@ from web.pages.admin.backfills import add_backfills
 from web.pages.admin.logs import add_logs
 from web.pages.admin.overview import add_overview
 from web.pages.admin.people import add_people
+from web.pages.admin.theme_editor import add_theme_editor
+from web.pages.admin.themes import add_theme_pages
 from web.site import Site
+from web.theming import Workshop
 
 
 def add_admin_pages(
-    app: Quart, database: Database, site: Site, account: ForumAccount, own: Own, stop: trio.Event
+    app: Quart, database: Database, site: Site, account: ForumAccount, own: Own, shop: Workshop, stop: trio.Event
 ) -> None:
     """Hang all of them into the app."""
     add_overview(app, database, site)
@@ -26,3 +29,5 @@ def add_admin_pages(
     add_logs(app, database, site)
     add_backfills(app, database, site, stop)
     add_actors(app, database, site, account, own, stop)
+    add_theme_pages(app, shop)
+    add_theme_editor(app, shop)

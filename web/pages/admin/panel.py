@@ -8,7 +8,14 @@ from quart import Response
 from werkzeug.exceptions import Forbidden, Unauthorized
 
 from forum.database import Connection
-from forum.permissions import BAN_USERS, LOCK_TOPICS, MANAGE_FORUM, MANAGE_MEMBERS, MODERATE_POSTS
+from forum.permissions import (
+    BAN_USERS,
+    LOCK_TOPICS,
+    MANAGE_FORUM,
+    MANAGE_MEMBERS,
+    MANAGE_THEMES,
+    MODERATE_POSTS,
+)
 from forum.reads.latest import names
 from forum.reads.viewers import Viewer
 from web.pages.refusals import Refusal
@@ -28,6 +35,7 @@ class Card:
 
 CARDS: Final = (
     Card(word="members", path="/admin/members", permissions=(MANAGE_MEMBERS,)),
+    Card(word="themes", path="/admin/themes", permissions=(MANAGE_THEMES,)),
     Card(word="log", path="/admin/log", permissions=(MODERATE_POSTS, BAN_USERS, LOCK_TOPICS)),
     Card(word="audit", path="/admin/audit", permissions=(MANAGE_FORUM,)),
     Card(word="backfill", path="/admin/backfill", permissions=(MANAGE_FORUM,)),
