@@ -5,9 +5,12 @@ made it. A sheet's address is named by its content, so browsers keep it for ever
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Final
 
+import trio
 from quart import g
 
 from forum.changes import Changes
@@ -16,6 +19,8 @@ from forum.presets import DEFAULTS
 from forum.reads.themes import BUILT_IN, Policy, policy_in_force
 from forum.themes import Scheme, Theme, css_of
 from web.files import File, file_of
+
+PATIENCE_SECONDS: Final = 2.0  # a page that has to wait for the database anyway should not have to twice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,27 +41,30 @@ class Offer:
 
 @dataclass(slots=True, eq=False)
 class Looks:
-    """What pages of this process look like. Whoever has it remember tells it of changes."""
+    """What pages of this process look like. Whoever has it remember tells it of changes.
+
+    `last` is what was in force when the database last said so.
+    """
 
     database: Database
     forum_did: str
     remembers: bool = True
     known: Offer | None = None
+    last: Offer | None = None
     version: int = 0
 
     async def now(self) -> Offer | None:
-        """The policy in force; None if that is not known and cannot be asked for."""
+        """The policy in force; None if that is not known and cannot be asked for soon."""
         if self.known is not None:
             return self.known
         version = self.version
-        try:
+        with trio.move_on_after(PATIENCE_SECONDS), suppress(DatabaseAway):
             async with self.database.connection() as connection:
-                offer = offer_of(await policy_in_force(connection, self.forum_did))
-        except DatabaseAway:
-            return None
-        if self.remembers and version == self.version:  # else it is old already
-            self.known = offer
-        return offer
+                self.last = offer_of(await policy_in_force(connection, self.forum_did))
+            if self.remembers and version == self.version:  # else it is old already
+                self.known = self.last
+            return self.last
+        return None
 
     def drop(self, changes: Changes) -> None:
         """What changes themes or the policy changes everything (`forum/index.py`)."""

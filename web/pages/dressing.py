@@ -26,11 +26,12 @@ def add_dressing(app: Quart, database: Database, site: Site, looks: Looks) -> No
 
 
 async def dress(looks: Looks) -> None:
-    """Without a database and before anything is known, in what is built in."""
+    """Where nobody can say what is in force, in what was last; before that was known, in what is built in."""
     if request.path.startswith(NO_PAGES) and not request.path.startswith(SIGNING_IN):
         return
     g.offer = await looks.now()
     if g.offer is None:
+        g.offer = looks.last
         keep_nowhere()
 
 
@@ -47,7 +48,7 @@ async def send_sheet(database: Database, site: Site, looks: Looks, name: str) ->
 
 
 async def known_sheet(looks: Looks, rkey: str) -> File | None:
-    offers = (await looks.now(), built_in())
+    offers = (await looks.now() or looks.last, built_in())
     return next((offer.sheet(rkey) for offer in offers if offer is not None and rkey in offer.themes), None)
 
 

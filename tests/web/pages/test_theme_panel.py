@@ -388,6 +388,22 @@ async def test_files_that_hold_no_theme(panel: Panel, content: bytes, word: str)
     assert word in parsed(response.text).one("p", role="alert").text
 
 
+async def test_hostile_names(panel: Panel) -> None:
+    """Are words wherever they stand."""
+    pages = [PATH, "/settings"]
+    plain = await panel.make(name="Plain", scheme="light")
+    await panel.settle("paper-light", "paper-dark", plain)
+    before = [sorted(one.tag for one in (await panel.page(path)).elements) for path in pages]
+    seen = (await panel.page(f"{PATH}/{plain}")).one("input", name="seen").attributes["value"]
+    for name in ('"><script>alert(1)</script>', "</option></select><b onclick=x>", "&lt;img src=x onerror=x&gt;"):
+        await panel.send(f"{PATH}/{plain}", **(DUSK | {"name": name, "scheme": "light", "seen": seen}))
+        assert [sorted(one.tag for one in (await panel.page(path)).elements) for path in pages] == before
+        for path in (f"{PATH}/{plain}", f"{PATH}/{plain}/delete"):
+            assert name in (await panel.page(path)).one("h1").text
+        seen = (await panel.page(f"{PATH}/{plain}")).one("input", name="seen").attributes["value"]
+        assert name in (await panel.page()).all("option")[0].text
+
+
 async def test_no_theme_can_lock_its_editor_out(panel: Panel) -> None:
     """The panel's pages for themes are in what is built in, whatever readers get."""
     dusk = await panel.make(css="body { display: none }")
