@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,10 @@ class RecordingConnection:
     async def fetchrow(self, query: str, *args: object) -> Row | None:
         self.asked[query] = args
         return await self.connection.fetchrow(query, *args)
+
+    async def fetchval(self, query: str, *args: object) -> Any:  # Any: as in Connection
+        self.asked[query] = args
+        return await self.connection.fetchval(query, *args)
 
     async def execute(self, query: str, *args: object) -> None:
         await self.connection.execute(query, *args)
