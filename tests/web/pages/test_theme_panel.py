@@ -212,6 +212,8 @@ async def test_contrast_is_told(panel: Panel) -> None:
     page = parsed((await panel.send(f"{PATH}/new", 200, preview="1", **typed)).text)
     assert "Text on Cards: 4.47 to 1" in said(page)
     assert "Accent" in page.all("p", class_="hint")[-1].text
+    page = parsed((await panel.send(f"{PATH}/new", 200, preview="1", **(typed | {"token-ink": ""}))).text)
+    assert "enough contrast" not in page.one("div", id="findings").text  # for nobody has seen it
     await panel.send(f"{PATH}/new", **typed)
     page = parsed((await panel.send(f"{PATH}/new", 200, preview="1", name="x", scheme="dark")).text)
     assert "enough contrast" in page.all("p", class_="verdict")[-1].text
