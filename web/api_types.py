@@ -196,12 +196,14 @@ class BackfillErrors(TypedDict):
 class NewCategory(TypedDict):
     name: str
     description: NotRequired[str | None]
+    slug: NotRequired[str | None]
     sortOrder: NotRequired[int | None]
 
 
 class CategoryChange(TypedDict, total=False):
     name: str
     description: str | None
+    slug: str | None
     sortOrder: int | None
 
 

@@ -14,6 +14,8 @@ from forum.database import DatabaseAway
 from forum.errors import BadInput
 from web.answers import refusal
 
+CHANGED = "Somebody else has changed it meanwhile; please look again."
+
 log = structlog.get_logger(__name__)
 
 
@@ -55,7 +57,7 @@ async def read_only(error: ReadOnly) -> Response:
 async def refused_elsewhere(error: Refused) -> Response:
     """What the forum's server would not do. InvalidSwap: the record is no longer the one we looked at."""
     if error.name == "InvalidSwap":
-        return refusal("Somebody else has changed it meanwhile; please look again.", status=409)
+        return refusal(CHANGED, status=409)
     log.error("write_refused", path=request.path, reason=error.name)
     return refusal("The forum's server refused the change.", status=500)
 

@@ -21,11 +21,11 @@ from forum.records.names import GRANT
 from forum.records.syntax import is_did
 from web.answers import answer
 from web.bodies import asked_object, asked_text, refusing
+from web.forum_writing import record_at
 from web.params import asked_slice
 from web.shapes import Shape, member_list_shape, role_shape
 from web.signed_in import require, signed_in, signed_in_viewer
 from web.site import Site
-from web.structure import record_at
 
 
 def add_members(app: Quart, database: Database, site: Site, account: ForumAccount) -> None:

@@ -24,7 +24,7 @@ from forum.themes import Record, Theme, check_sound, holds, is_default, refs_of
 from web.bodies import refusing
 from web.looks import Looks
 from web.site import Site
-from web.structure import record_at
+from web.forum_writing import record_at
 
 FIELDS = ("name", "colorScheme", "tokens", "cssOverrides", "fontUrls")
 POLICY_FIELDS = ("availableThemes", "defaultLightTheme", "defaultDarkTheme", "allowUserChoice")

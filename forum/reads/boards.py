@@ -49,7 +49,8 @@ SELECT b.id, b.uri, b.name, b.description, b.slug, b.sort_order,
  ORDER BY c.sort_order, c.uri, b.sort_order, b.uri
 """
 
-HAS_BOARDS = "SELECT EXISTS (SELECT FROM boards WHERE category_uri = $1)"
+BOARDS_IN = "SELECT count(*) FROM boards WHERE category_uri = $1"
+TOPICS_ON = "SELECT topic_count FROM board_counts WHERE uri = $1"
 
 # Hidden posts and those of banned authors count, for they can come back; what is left is a tombstone nobody answered.
 # Shown topics are found by their index; a board without any is walked through, before it is removed.
@@ -106,9 +107,14 @@ async def board_by_id(connection: Connection, board_id: int) -> Board | None:
     return None if row is None else _board(row)
 
 
-async def has_boards(connection: Connection, category_uri: str) -> bool:
-    """Whether any board stands in the category."""
-    return bool(await connection.fetchval(HAS_BOARDS, category_uri))
+async def boards_in(connection: Connection, category_uri: str) -> int:
+    """How many boards stand in the category."""
+    return int(await connection.fetchval(BOARDS_IN, category_uri))
+
+
+async def topics_on(connection: Connection, board_uri: str) -> int:
+    """How many topics can be seen on the board."""
+    return int(await connection.fetchval(TOPICS_ON, board_uri) or 0)
 
 
 async def has_posts(connection: Connection, board_uri: str) -> bool:

@@ -1,0 +1,115 @@
+"""Writing as the forum, for those who may: whoever asks, the API or a page.
+
+What is written goes to the forum's repository first, over the record that is there now, and is then in the index and in
+the audit before it is answered. Whoever changed the same record in between is not overwritten. What changes nothing is
+not noted.
+"""
+
+from dataclasses import dataclass
+
+from quart import Response
+from werkzeug.exceptions import Conflict, NotFound
+
+from actors.agent import ForumAccount
+from actors.pds_client import Refused
+from forum.audit import Entry, State
+from forum.database import Database
+from forum.own_writes import OwnWrite, Record, show_own_write
+from forum.protocol.events import RecordOp
+from forum.records.syntax import parse_at_uri
+from web.answers import answer
+from web.errors import CHANGED
+from web.signed_in import require
+from web.site import Site
+
+
+class Changed(Conflict):
+    """The record is no longer the one that was looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pen:
+    """The forum's, in the hand of `actor`, who may do what they do with it."""
+
+    database: Database
+    site: Site
+    account: ForumAccount
+    actor: str
+
+    async def found(self, uri: str, *, seen: str | None = None) -> RecordOp:
+        """The record to be changed; `seen` is the CID of the one that was looked at."""
+        op = await record_at(self.account, uri)
+        if seen is not None and op.cid != seen:
+            raise Changed(CHANGED)
+        return op
+
+    async def create(self, act: str, collection: str, record: Record) -> OwnWrite:
+        return await self._shown(await self.account.create(collection, record), act)
+
+    async def put(self, act: str, over: RecordOp, record: Record) -> OwnWrite:
+        """Over the record that was found."""
+        try:
+            write = await self.account.put(over.collection, over.rkey, record, swap=over.cid)
+        except Refused as refused:
+            if refused.name != "InvalidSwap":
+                raise
+            raise Changed(CHANGED) from refused
+        return await self._shown(write, act, over.record)
+
+    async def delete(self, act: str, uri: str) -> OwnWrite:
+        """It need not be there."""
+        place = parse_at_uri(uri)
+        found = await self.account.record(place.collection, place.rkey)
+        write = await self.account.delete(place.collection, place.rkey)
+        return await self._shown(write, act, found.record if found else None)
+
+    async def _shown(self, write: OwnWrite, act: str, before: State | None = None) -> OwnWrite:
+        return await shown(self.database, self.site, write, actor=self.actor, act=act, before=before)
+
+
+async def pen_for(database: Database, site: Site, account: ForumAccount, *permissions: str) -> Pen:
+    """For who asks, if any of the permissions is theirs: 401 or 403 otherwise."""
+    return Pen(database=database, site=site, account=account, actor=await require(database, site, *permissions))
+
+
+async def record_at(account: ForumAccount, uri: str) -> RecordOp:
+    """The record as the repository has it, with what the index does not keep."""
+    place = parse_at_uri(uri)
+    found = await account.record(place.collection, place.rkey)
+    if found is None or found.record is None:
+        raise NotFound("The forum's repository holds no such record.")
+    return found
+
+
+async def shown(
+    database: Database, site: Site, write: OwnWrite, *, actor: str, act: str, before: State | None
+) -> OwnWrite:
+    """A write that is done, in the index, for the next read, and in the audit."""
+    entry = Entry(actor=actor, act=act, subject=write.uri, before=before, after=write.record)
+    await show_own_write(database, write, forum_did=site.forum_did, entry=entry)
+    return write
+
+
+def answer_of(write: OwnWrite, *, status: int = 200) -> Response:
+    """What the API says of it."""
+    return answer({"uri": write.uri, "cid": write.cid}, status=status)
+
+
+async def told(
+    database: Database,
+    site: Site,
+    write: OwnWrite,
+    *,
+    actor: str,
+    act: str,
+    before: State | None = None,
+    status: int = 200,
+) -> Response:
+    """Shown, and answered."""
+    return answer_of(await shown(database, site, write, actor=actor, act=act, before=before), status=status)
+
+
+async def removed(database: Database, site: Site, account: ForumAccount, uri: str, *, actor: str, act: str) -> Response:
+    """Deleted, and answered."""
+    await Pen(database=database, site=site, account=account, actor=actor).delete(act, uri)
+    return answer({"success": True})
