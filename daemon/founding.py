@@ -16,9 +16,8 @@ from daemon.reach import open_database
 from daemon.session_secret import session_secret
 from daemon.settings import Settings
 from forum.errors import BadInput
-from forum.forum_records import board_record, category_record, forum_record, grant_record, role_record
+from forum.forum_records import board_record, built_in_roles, category_record, forum_record, grant_record
 from forum.own_writes import OwnWrite
-from forum.permissions import BUILT_IN
 from forum.protocol.events import RecordOp
 from forum.records.names import BOARD, CATEGORY, FORUM, GRANT, ROLE
 from forum.records.syntax import is_did
@@ -159,11 +158,11 @@ async def planned(there: There, wishes: Wishes, resolver: Resolver) -> Plan:
 
 
 async def write_roles(account: ForumAccount, there: There) -> Mapping[str, Made]:
-    """The four roles by name. The weakest first: without its default role a forum gives newcomers no rights."""
+    """The four roles by name."""
     roles = dict(there.roles)
-    for name, rights in sorted(BUILT_IN.items(), key=lambda item: -item[1].priority):
+    for record in built_in_roles():
+        name = record["name"]
         if name not in roles:
-            record = role_record(name, permissions=rights.permissions, priority=rights.priority)
             roles[name] = await account.create(ROLE, record)
             click.echo(f"Made the role: {name}")
     return roles

@@ -10,6 +10,7 @@ from typing import Any
 
 from forum.moderation import Post
 from forum.own_writes import OwnWrite
+from forum.permissions import BUILT_IN
 from forum.protocol.events import RecordOp
 from forum.records import check_record
 from forum.records.names import BOARD, CATEGORY, FORUM, GRANT, MOD_ACTION, ROLE, THEME, THEME_POLICY
@@ -33,9 +34,17 @@ def board_record(fields: Fields, *, category: RecordOp | OwnWrite | None = None)
     return checked(BOARD, {"createdAt": now(), **fields, **place})
 
 
-def role_record(name: str, *, permissions: frozenset[str], priority: int) -> Fields:
-    fields = {"name": name, "permissions": sorted(permissions), "priority": priority, "createdAt": now()}
-    return checked(ROLE, fields)
+def role_record(fields: Fields) -> Fields:
+    """A new one, or one with all its fields."""
+    return checked(ROLE, {"createdAt": now(), **fields})
+
+
+def built_in_roles() -> list[Fields]:
+    """Those that are in force without records. The weakest first: without its default role a forum gives no rights."""
+    return [
+        role_record({"name": name, "permissions": sorted(rights.permissions), "priority": rights.priority})
+        for name, rights in sorted(BUILT_IN.items(), key=lambda item: -item[1].priority)
+    ]
 
 
 def grant_record(subject: str, role: RecordOp | OwnWrite, *, by: str) -> Fields:

@@ -224,6 +224,20 @@ class Role(TypedDict):
     priority: int
 
 
+class NewRole(TypedDict):
+    name: str
+    description: NotRequired[str | None]
+    permissions: list[str]
+    priority: int
+
+
+class RoleChange(TypedDict, total=False):
+    name: str
+    description: str | None
+    permissions: list[str]
+    priority: int
+
+
 class Me(TypedDict):
     did: str
     handle: str | None

@@ -36,6 +36,7 @@ from web.page_cache import PageCache, cache_pages
 from web.pages import add_pages
 from web.pages.dressing import add_dressing
 from web.posts import add_posts
+from web.roles import add_roles
 from web.sessions import add_sessions
 from web.site import Site
 from web.structure import add_structure
@@ -115,6 +116,7 @@ def make_inner_app(
     add_actors_api(app, database, site, own)
     add_structure(app, database, site, account)
     add_members(app, database, site, account)
+    add_roles(app, database, site, account)
     shop = Workshop(database=database, site=site, account=account, looks=looks)
     add_themes(app, shop)
     add_moderation(app, database, site, account)

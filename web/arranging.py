@@ -74,7 +74,7 @@ async def remove_board(pen: Pen, uri: str) -> OwnWrite:
 async def move(pen: Pen, uri: str, *, beside: str, is_before: bool) -> None:
     """Have a category or a board stand just before another one of its like, or behind; however often it is asked."""
     async with pen.database.connection() as connection:
-        siblings = (await structure_of(connection, pen.site.forum_did)).siblings(uri)
+        siblings = (await structure_of(connection)).siblings(uri)
     placed = {one.uri: Placed(one.uri, one.sort_order) for one in siblings}
     if not {uri, beside} <= placed.keys() or uri == beside:
         raise Changed(CHANGED)

@@ -44,6 +44,7 @@ from web.api_types import (
     NewBoard,
     NewCategory,
     NewReply,
+    NewRole,
     NewTopic,
     Policy,
     PostAct,
@@ -51,6 +52,7 @@ from web.api_types import (
     Record,
     Role,
     RoleAsked,
+    RoleChange,
     RoleGiven,
     Sessions,
     SignedIn,
@@ -100,6 +102,7 @@ def acts(kind: Kind) -> dict[str, Call]:
 
 SIGNED, FORUM, THEMES = (SIGNED_IN,), (MANAGE_FORUM,), (MANAGE_THEMES,)
 PLACES: Mapping[str, Any] = {"who": (MANAGE_CATEGORIES,), "refuses": (400, 404, 409, 503)}  # Any: fields of Call
+RANKS: Mapping[str, Any] = {"who": (MANAGE_ROLES,), "refuses": (400, 404, 409, 503)}
 LOOKS: Mapping[str, Any] = {"who": THEMES, "refuses": (400, 404, 409, 503)}
 WRITING: Mapping[str, Any] = {"who": SIGNED, "refuses": (400, 403, 404, 409, 429, 502, 503)}
 
@@ -157,6 +160,9 @@ CALLS: Mapping[str, Call] = {
     "DELETE /api/admin/boards/<board_id>": read("Remove a board without posts.", Done, **PLACES),
     "GET /api/admin/actors": read("How every actor of every process is.", Actors, who=FORUM),
     "GET /api/admin/roles": read("All roles, the strongest first.", list[Role], who=SIGNED),
+    "POST /api/admin/roles": made("Add a role; before the first, the built-in ones are written.", NewRole, **RANKS),
+    "PUT /api/admin/roles/<role_id>": read("Change a role.", Written, body=RoleChange, **RANKS),
+    "DELETE /api/admin/roles/<role_id>": read("Remove a role that nobody has.", Done, **RANKS),
     "GET /api/admin/members/me": read("Who asks, and what they may.", Me, who=SIGNED),
     "GET /api/admin/members": read(
         "Members, newest first.", Members, who=(MANAGE_MEMBERS,), query=LIST, refuses=(400,)

@@ -16,33 +16,26 @@ from forum.forum_records import grant_record
 from forum.own_writes import OwnWrite, show_own_write
 from forum.permissions import MANAGE_MEMBERS, MANAGE_ROLES, rank_of
 from forum.reads.members import is_known_here, members
-from forum.reads.roles import Role, all_roles, role_at, role_name_of
+from forum.reads.roles import Role, role_at, role_name_of
 from forum.records.names import GRANT
 from forum.records.syntax import is_did
 from web.answers import answer
 from web.bodies import asked_object, asked_text, refusing
 from web.forum_writing import record_at
 from web.params import asked_slice
-from web.shapes import Shape, member_list_shape, role_shape
-from web.signed_in import require, signed_in, signed_in_viewer
+from web.shapes import Shape, member_list_shape
+from web.signed_in import require, signed_in_viewer
 from web.site import Site
 
 
 def add_members(app: Quart, database: Database, site: Site, account: ForumAccount) -> None:
     """Hang the handlers into the app, each with what it needs."""
     for method, rule, handler in (
-        ("GET", "/api/admin/roles", partial(list_roles, database)),
         ("GET", "/api/admin/members/me", partial(show_me, database, site)),
         ("GET", "/api/admin/members", partial(list_members, database, site)),
         ("POST", "/api/admin/members/<did>/role", partial(give_role, database, site, account)),
     ):
         app.add_url_rule(rule, endpoint=f"{method} {rule}", view_func=handler, methods=[method])
-
-
-async def list_roles(database: Database) -> Response:
-    await signed_in(database)
-    async with database.connection() as connection:
-        return answer([role_shape(role) for role in await all_roles(connection)])
 
 
 async def show_me(database: Database, site: Site) -> Response:

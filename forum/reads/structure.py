@@ -4,22 +4,25 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from forum.database import Connection, Row
-from forum.records.names import BOARD, CATEGORY
+from forum.reads.versions import VERSION
 
-# Few rows, written by the forum alone; each with its entry of the ledger by that one's primary key.
-_ALL = """
-SELECT p.*, l.cid{more}
-  FROM {table} p
-  LEFT JOIN ledger l ON l.did = $1 AND l.collection = $2 AND l.rkey = substring(p.uri FROM '[^/]+$')
-  {join}
- ORDER BY p.sort_order, p.uri
+# Few rows, written by the forum alone.
+_CATEGORIES = """
+SELECT r.uri, r.name, r.description, r.slug, r.sort_order, l.cid
+  FROM categories r
+  {version}
+ ORDER BY r.sort_order, r.uri
 """
-CATEGORIES = _ALL.format(table="categories", more="", join="")
-BOARDS = _ALL.format(
-    table="boards",
-    more=", coalesce(n.topic_count, 0) AS topic_count, coalesce(n.reply_count, 0) AS reply_count",
-    join="LEFT JOIN board_counts n ON n.uri = p.uri",
-)
+CATEGORIES = _CATEGORIES.format(version=VERSION)
+_BOARDS = """
+SELECT r.uri, r.name, r.description, r.slug, r.sort_order, l.cid, r.category_uri,
+       coalesce(n.topic_count, 0) AS topic_count, coalesce(n.reply_count, 0) AS reply_count
+  FROM boards r
+  {version}
+  LEFT JOIN board_counts n ON n.uri = r.uri
+ ORDER BY r.sort_order, r.uri
+"""
+BOARDS = _BOARDS.format(version=VERSION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +75,11 @@ class Structure:
         return self.stray if category is None else category.boards
 
 
-async def structure_of(connection: Connection, forum_did: str) -> Structure:
+async def structure_of(connection: Connection) -> Structure:
     boards: defaultdict[str, list[Board]] = defaultdict(list)
-    for row in await connection.fetch(BOARDS, forum_did, BOARD):
+    for row in await connection.fetch(BOARDS):
         boards[row["category_uri"]].append(_board(row))
-    rows = await connection.fetch(CATEGORIES, forum_did, CATEGORY)
+    rows = await connection.fetch(CATEGORIES)
     categories = tuple(_category(row, tuple(boards.pop(row["uri"], ()))) for row in rows)
     return Structure(categories=categories, stray=tuple(board for rest in boards.values() for board in rest))
 

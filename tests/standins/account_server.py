@@ -81,16 +81,21 @@ class AccountServer:
     def _read(self, method: str, asked: httpx.QueryParams) -> httpx.Response:
         if method == "getLatestCommit":
             return httpx.Response(200, json={"cid": CID, "rev": self._rev()})
+        if method == "listRecords":
+            keys = sorted(key for collection, key in self.records if collection == asked["collection"])
+            return httpx.Response(200, json={"records": [self._shown(asked["collection"], key) for key in keys[::-1]]})
         if method != "getRecord":
             return httpx.Response(404)
         return self._record(asked["collection"], asked["rkey"])
 
     def _record(self, collection: str, rkey: str) -> httpx.Response:
-        record = self.records.get((collection, rkey))
-        if record is None:
+        if (collection, rkey) not in self.records:
             return refusal("RecordNotFound")
-        uri = f"at://{self.did}/{collection}/{rkey}"
-        return httpx.Response(200, json={"uri": uri, "cid": cid_of(record), "value": record})
+        return httpx.Response(200, json=self._shown(collection, rkey))
+
+    def _shown(self, collection: str, rkey: str) -> Json:
+        record = self.records[collection, rkey]
+        return {"uri": f"at://{self.did}/{collection}/{rkey}", "cid": cid_of(record), "value": record}
 
     def _write(self, method: str, body: Json) -> httpx.Response:
         """As a PDS does: the same value again is no commit, and a swap is held to the record that is there."""
