@@ -32,6 +32,11 @@ class Forum(TypedDict):
     memberCount: int
 
 
+class ForumChange(TypedDict, total=False):
+    name: str
+    description: str | None
+
+
 class Category(TypedDict):
     id: str
     uri: str

@@ -23,6 +23,7 @@ from web.client_documents import add_client_documents
 from web.cover import finish_responses, log_requests, refuse_oddities
 from web.door import CLOSED, Closed, Door
 from web.errors import add_errors
+from web.forum_itself import add_forum_itself
 from web.health import add_health
 from web.limits import add_limits
 from web.live import Live, add_live
@@ -114,6 +115,7 @@ def make_inner_app(
     add_sessions(app, database, site, door)
     add_admin(app, database, site, stop)
     add_actors_api(app, database, site, own)
+    add_forum_itself(app, database, site, account)
     add_structure(app, database, site, account)
     add_members(app, database, site, account)
     add_roles(app, database, site, account)

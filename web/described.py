@@ -38,6 +38,7 @@ from web.api_types import (
     Done,
     Edit,
     Forum,
+    ForumChange,
     Me,
     Members,
     ModLog,
@@ -151,6 +152,10 @@ CALLS: Mapping[str, Call] = {
     ),
     "GET /api/admin/backfill/<backfill_id>/events": Call(
         says="A backfill's progress, as server-sent events.", who=FORUM, answers={200: None}, refuses=(400, 404)
+    ),
+    "PUT /api/admin/forum": read(
+        "Say what the forum is called, and what it is about.", Written, who=FORUM, body=ForumChange,
+        refuses=(400, 404, 409, 503),
     ),
     "POST /api/admin/categories": made("Add a category.", NewCategory, **PLACES),
     "PUT /api/admin/categories/<category_id>": read("Change a category.", Written, body=CategoryChange, **PLACES),
