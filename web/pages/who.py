@@ -6,9 +6,12 @@ plant its own form, does not know. With `web/origin.py` that is the second lock 
 """
 
 import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
 
 from markupsafe import Markup
-from quart import Quart, request
+from quart import Quart, Response, request
 from werkzeug.exceptions import Forbidden
 
 from forum.database import Connection
@@ -22,6 +25,7 @@ from forum.permissions import (
 )
 from forum.reads.viewers import Viewer, viewer_of
 from web.answers import FOR_MACHINES
+from web.errors import refused
 from web.origin import SAFE_METHODS
 from web.signed_in import COOKIE
 from web.site import Site
@@ -30,6 +34,8 @@ FIELD = "csrf"
 # Whoever has a page in the panel.
 STAFF = (MANAGE_FORUM, MANAGE_MEMBERS, MANAGE_THEMES, MODERATE_POSTS, BAN_USERS, LOCK_TOPICS)
 STALE = "This form was opened before you signed in; please send it again."
+
+Keeper = Callable[..., Awaitable[Any]]  # Any: a response; takes what its path says, and `refusal`
 
 
 class StaleForm(Forbidden):
@@ -55,7 +61,23 @@ def csrf_field() -> Markup:
 
 def add_form_check(app: Quart) -> None:
     """Have the app refuse forms without it, before its handlers; what machines send is JSON, and has no such field."""
+    keepers: dict[str, Keeper] = {}
+    app.extensions["keepers"] = keepers
     app.before_request(refuse_stale_forms)
+    app.register_error_handler(StaleForm, partial(take_back, keepers))
+
+
+def keep_form(app: Quart, endpoint: str, keeper: Keeper) -> None:
+    """A form in which people type: of another session, it is shown again by its handler, and nothing is lost."""
+    app.extensions["keepers"][endpoint] = keeper
+
+
+async def take_back(keepers: Mapping[str, Keeper], error: StaleForm) -> Response:
+    keeper = keepers.get(request.endpoint or "")
+    if keeper is None:
+        return await refused(error)
+    response: Response = await keeper(**(request.view_args or {}), refusal=Forbidden(error.description))
+    return response
 
 
 async def refuse_stale_forms() -> None:

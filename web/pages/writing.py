@@ -21,7 +21,6 @@ from forum.reads.viewers import Viewer
 from web.auth import gone_to
 from web.door import Closed
 from web.drafts import Edit, NewReply, NewTopic
-from web.errors import refused
 from web.pages import links
 from web.pages.composing import (
     Form,
@@ -39,7 +38,7 @@ from web.pages.places import NO_POST, Place, new_topic_at, nowhere, post_in, rep
 from web.pages.previewing import preview_of
 from web.pages.refusals import FORESEEN, refusal_of
 from web.pages.showing import asked_words, show
-from web.pages.who import StaleForm, asked_viewer
+from web.pages.who import asked_viewer, keep_form
 from web.posts import writing
 from web.site import Site
 from web.writing import Desk, KeyUsed, Writer, add_post, change_post, remove_post, version_now
@@ -56,26 +55,17 @@ Act = Callable[[Desk, Writer, Place, Typed], Awaitable[OwnWrite]]
 
 def add_writing(app: Quart, desk: Desk) -> None:
     """Hang the handlers into the app, each with what it needs."""
-    senders = {}
     for rule, handler in (
         ("/b/<rkey>/new", new_topic),
         (f"{TOPIC}/reply", new_reply),
         (f"{TOPIC}/edit", edit),
         (f"{REPLY}/edit", edit),
     ):
-        senders[rule] = partial(handler, desk)
-        app.add_url_rule(rule, endpoint=rule, view_func=senders[rule], methods=["GET", "POST"])
+        view = partial(handler, desk)
+        app.add_url_rule(rule, endpoint=rule, view_func=view, methods=["GET", "POST"])
+        keep_form(app, rule, view)
     for rule in (f"{TOPIC}/delete", f"{REPLY}/delete"):
         app.add_url_rule(rule, endpoint=rule, view_func=partial(delete, desk), methods=["GET", "POST"])
-
-    async def take_back(error: StaleForm) -> Response:
-        """A form of another session: where it holds a text, that is not lost."""
-        sender = senders.get(request.endpoint or "")
-        if sender is None:
-            return await refused(error)
-        return await sender(**(request.view_args or {}), refusal=Forbidden(error.description))
-
-    app.register_error_handler(StaleForm, take_back)
 
 
 async def new_topic(desk: Desk, rkey: str, refusal: HTTPException | None = None) -> Response:
