@@ -130,6 +130,10 @@ class ForumAccount:
     def did(self) -> str:
         return self._signed_in().tokens.did
 
+    @property
+    def is_signed_in(self) -> bool:
+        return self._session is not None
+
     def _signed_in(self) -> Session:
         if self._session is None:
             raise ReadOnly(f"The forum can only be read right now. {self.state.error or SIGNING_IN}")

@@ -4,7 +4,7 @@ What still holds something stays: a category with boards, a board with posts. Re
 sentence.
 """
 
-from werkzeug.exceptions import Conflict, NotFound
+from werkzeug.exceptions import NotFound
 
 from forum.forum_records import Fields, board_record, category_record
 from forum.ordering import Placed, renumbered
@@ -15,8 +15,7 @@ from forum.reads.structure import structure_of
 from forum.records.names import BOARD, CATEGORY
 from forum.records.syntax import parse_at_uri
 from web.bodies import refusing
-from web.errors import CHANGED
-from web.forum_writing import Changed, Pen, record_at
+from web.forum_writing import Changed, Hindered, Pen, record_at
 
 NO_CATEGORY = "There is no such category."
 
@@ -39,7 +38,7 @@ async def remove_category(pen: Pen, uri: str) -> OwnWrite:
     async with pen.database.connection() as connection:
         boards = await boards_in(connection, uri)
     if boards:
-        raise Conflict(f"The category still has boards: {boards}.")
+        raise Hindered("boards", f"The category still has boards: {boards}.", count=boards)
     return await pen.delete("removeCategory", uri)
 
 
@@ -65,9 +64,9 @@ async def remove_board(pen: Pen, uri: str) -> OwnWrite:
     async with pen.database.connection() as connection:
         topics, posts = await topics_on(connection, uri), await has_posts(connection, uri)
     if topics:
-        raise Conflict(f"The board still has topics: {topics}.")
+        raise Hindered("topics", f"The board still has topics: {topics}.", count=topics)
     if posts:
-        raise Conflict("The board still has posts that are hidden, or that answer deleted ones.")
+        raise Hindered("hidden", "The board still has posts that are hidden, or that answer deleted ones.")
     return await pen.delete("removeBoard", uri)
 
 
@@ -77,7 +76,7 @@ async def move(pen: Pen, uri: str, *, beside: str, is_before: bool) -> None:
         siblings = (await structure_of(connection)).siblings(uri)
     placed = {one.uri: Placed(one.uri, one.sort_order) for one in siblings}
     if not {uri, beside} <= placed.keys() or uri == beside:
-        raise Changed(CHANGED)
+        raise Changed
     wanted = [one for one in placed.values() if one.uri != uri]
     wanted.insert(wanted.index(placed[beside]) + (not is_before), placed[uri])
     for changed, number in renumbered(wanted).items():

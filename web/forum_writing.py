@@ -23,8 +23,19 @@ from web.signed_in import require
 from web.site import Site
 
 
-class Changed(Conflict):
+class Hindered(Conflict):
+    """Something stands in the way; `why` is the word by which pages say what, and `count` how much of it there is."""
+
+    def __init__(self, why: str, sentence: str, *, count: int = 0) -> None:
+        super().__init__(sentence)
+        self.why, self.count = why, count
+
+
+class Changed(Hindered):
     """The record is no longer the one that was looked at."""
+
+    def __init__(self) -> None:
+        super().__init__("changed", CHANGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +51,7 @@ class Pen:
         """The record to be changed; `seen` is the CID of the one that was looked at."""
         op = await record_at(self.account, uri)
         if seen is not None and op.cid != seen:
-            raise Changed(CHANGED)
+            raise Changed
         return op
 
     async def create(self, act: str, collection: str, record: Record) -> OwnWrite:
@@ -53,7 +64,7 @@ class Pen:
         except Refused as refused:
             if refused.name != "InvalidSwap":
                 raise
-            raise Changed(CHANGED) from refused
+            raise Changed from refused
         return await self._shown(write, act, over.record)
 
     async def delete(self, act: str, uri: str) -> OwnWrite:

@@ -37,7 +37,7 @@ class Slice:
 
 def id_from(text: str) -> int:
     """An id of the path."""
-    number = _whole(text)
+    number = whole(text)
     if number is None:
         raise BadRequest("An id is a whole number of at most 64 bits.")
     return number
@@ -80,13 +80,13 @@ def place_from(cursor: str) -> Place:
 
 def _number(args: Mapping[str, str], name: str, default: int) -> int:
     text = args.get(name)
-    number = default if text is None else _whole(text)
+    number = default if text is None else whole(text)
     if number is None:
         raise BadRequest(f"The {name} is a whole number.")
     return number
 
 
-def _whole(text: str) -> int | None:
+def whole(text: str) -> int | None:
     """Digits as a number that fits 64 bits; nothing else that int() would take."""
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST))):
         return None

@@ -7,7 +7,7 @@ somebody was given. Roles are told apart by their names, so no two have the same
 
 from collections.abc import Iterable, Sequence
 
-from werkzeug.exceptions import BadRequest, Conflict, Forbidden
+from werkzeug.exceptions import BadRequest, Forbidden
 
 from forum.forum_records import Fields, built_in_roles, role_record
 from forum.own_writes import OwnWrite
@@ -15,7 +15,7 @@ from forum.permissions import BUILT_IN, PERMISSIONS, Rights, may, rights_of
 from forum.reads.roles import Role, all_roles, default_role, holders
 from forum.records.names import ROLE
 from web.bodies import refusing
-from web.forum_writing import Pen
+from web.forum_writing import Hindered, Pen
 
 NAME_TAKEN = "There is a role of that name already."
 IS_DEFAULT = (
@@ -53,7 +53,7 @@ async def change_role(pen: Pen, uri: str, fields: Fields, *, seen: str | None = 
     if record["name"] != before["name"]:
         check_name(record["name"], [role for role in roles if role.uri != uri])
         if default.uri == uri:
-            raise Conflict(IS_DEFAULT)
+            raise Hindered("default", IS_DEFAULT)
     return await pen.put("changeRole", found, record)
 
 
@@ -65,16 +65,17 @@ async def remove_role(pen: Pen, uri: str) -> OwnWrite:
         default, held = await default_role(connection), await holders(connection)
     check_reach(own, (found.record or {})["priority"])
     if default.uri == uri:
-        raise Conflict(IS_DEFAULT)
+        raise Hindered("default", IS_DEFAULT)
     if uri in held:
-        raise Conflict(f"Members still have this role: {held[uri]}. Give them another one first.")
+        sentence = f"Members still have this role: {held[uri]}. Give them another one first."
+        raise Hindered("held", sentence, count=held[uri])
     return await pen.delete("removeRole", uri)
 
 
 async def write_built_in(pen: Pen) -> None:
     """Make records of the roles that are in force without any, so that they can be changed and given."""
     if await pen.account.records(ROLE):
-        raise Conflict(NOT_ARRIVED)
+        raise Hindered("not_arrived", NOT_ARRIVED)
     for record in built_in_roles():
         await pen.create("addRole", ROLE, record)
 
@@ -103,4 +104,4 @@ def check_gift(own: Rights, permissions: Iterable[str]) -> None:
 def check_name(name: str, others: Sequence[Role]) -> None:
     taken = [role.name for role in others] or BUILT_IN
     if name.casefold() in {one.casefold() for one in taken}:
-        raise Conflict(NAME_TAKEN)
+        raise Hindered("name_taken", NAME_TAKEN)

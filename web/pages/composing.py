@@ -113,7 +113,7 @@ def faults_in(typed: Typed, place: Place) -> Faults:
     )
 
 
-def fault_of(text: str, if_empty: Markup, most: int) -> Markup | None:
+def fault_of(text: str, if_empty: Markup | None, most: int) -> Markup | None:
     excess = count_graphemes(text.strip(), COUNTED) - most
     if excess > 0:
         return asked_words()("compose.too_long", count=excess)

@@ -25,7 +25,7 @@ HUES: Final = 12  # as many as style.css has colours for
 LONGEST_TITLE: Final = 80
 REMEMBERED: Final = 4096  # of each kind of path, since pages name the same ones many times
 
-_is_slug = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+){0,19}").fullmatch
+_match_slug = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+){0,19}").fullmatch
 
 
 def name_in_path(author: Author) -> str:
@@ -40,7 +40,12 @@ def profile_path(author: Author) -> str:
 
 def board_path(uri: str, slug: str | None) -> str:
     path = f"/b/{_quoted(parse_at_uri(uri).rkey)}"
-    return f"{path}/{slug}" if slug and slug != NEW and len(slug) <= 100 and _is_slug(slug) else path
+    return f"{path}/{slug}" if slug and is_slug(slug) else path
+
+
+def is_slug(text: str) -> bool:
+    """Whether it can stand in an address as it is, and means nothing else there."""
+    return text != NEW and len(text) <= 100 and _match_slug(text) is not None
 
 
 def new_topic_path(board_uri: str) -> str:

@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 
 import msgspec
+from markupsafe import Markup
 from quart import Response, current_app
 from werkzeug.exceptions import HTTPException
 
@@ -18,8 +19,11 @@ FORESEEN = (HTTPException, BadInput, ReadOnly, Refused, Unavailable)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
+    """`said` is the sentence in the reader's language, where there is one."""
+
     status: int
     sentence: str
+    said: Markup | None = None
 
 
 async def refusal_of(error: Exception) -> Refusal:

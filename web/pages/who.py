@@ -18,6 +18,7 @@ from forum.database import Connection
 from forum.permissions import (
     BAN_USERS,
     LOCK_TOPICS,
+    MANAGE_CATEGORIES,
     MANAGE_FORUM,
     MANAGE_MEMBERS,
     MANAGE_THEMES,
@@ -32,7 +33,7 @@ from web.site import Site
 
 FIELD = "csrf"
 # Whoever has a page in the panel.
-STAFF = (MANAGE_FORUM, MANAGE_MEMBERS, MANAGE_THEMES, MODERATE_POSTS, BAN_USERS, LOCK_TOPICS)
+STAFF = (MANAGE_FORUM, MANAGE_CATEGORIES, MANAGE_MEMBERS, MANAGE_THEMES, MODERATE_POSTS, BAN_USERS, LOCK_TOPICS)
 STALE = "This form was opened before you signed in; please send it again."
 
 Keeper = Callable[..., Awaitable[Any]]  # Any: a response; takes what its path says, and `refusal`

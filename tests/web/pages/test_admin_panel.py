@@ -18,10 +18,17 @@ from web.pages.admin.panel import CARDS
 from web.pages.who import STAFF
 
 LOG, AUDIT, MEMBERS, BACKFILL = "/admin/log", "/admin/audit", "/admin/members", "/admin/backfill"
-THEMES = "/admin/themes"
+STRUCTURE, THEMES = "/admin/structure", "/admin/themes"
 # Of the scene's staff: the admin may manage members and themes and moderate, the owner may all.
 STATUS = {
     "/admin": (401, 403, 403, 200, 200, 200),
+    STRUCTURE: (401, 403, 403, 403, 403, 200),
+    f"{STRUCTURE}/categories/new": (401, 403, 403, 403, 403, 200),
+    f"{STRUCTURE}/boards/new": (401, 403, 403, 403, 403, 200),
+    f"{STRUCTURE}/categories/any": (401, 403, 403, 403, 403, 404),
+    f"{STRUCTURE}/boards/any": (401, 403, 403, 403, 403, 404),
+    f"{STRUCTURE}/categories/any/delete": (401, 403, 403, 403, 403, 404),
+    f"{STRUCTURE}/boards/any/delete": (401, 403, 403, 403, 403, 404),
     MEMBERS: (401, 403, 403, 403, 200, 200),
     THEMES: (401, 403, 403, 403, 200, 200),
     f"{THEMES}/new": (401, 403, 403, 403, 200, 200),
@@ -38,6 +45,12 @@ STATUS = {
 }
 KINDS_OF_PEOPLE = ("anonymous", "member", "banned", "moderator", "admin", "owner")
 FORMS = {
+    f"{STRUCTURE}/categories/new": (401, 403, 403, 403, 403, 400),
+    f"{STRUCTURE}/boards/new": (401, 403, 403, 403, 403, 400),
+    f"{STRUCTURE}/categories/any": (401, 403, 403, 403, 403, 404),
+    f"{STRUCTURE}/boards/any": (401, 403, 403, 403, 403, 404),
+    f"{STRUCTURE}/boards/any/move": (401, 403, 403, 403, 403, 404),
+    f"{STRUCTURE}/categories/any/delete": (401, 403, 403, 403, 403, 404),
     f"{MEMBERS}/{BOB}/role": (401, 403, 403, 403, 403, 404),
     f"{THEMES}/new": (401, 403, 403, 403, 400, 400),
     f"{THEMES}/plum-dark": (401, 403, 403, 403, 409, 409),
@@ -84,7 +97,7 @@ async def test_cards(scene: Scene) -> None:
     for who, words in (
         ("moderator", ["Moderation log"]),
         ("admin", ["Members", "Themes", "Moderation log"]),
-        ("owner", ["Members", "Themes", "Moderation log", "Audit", "Backfill", "Actors"]),
+        ("owner", ["Categories and boards", "Members", "Themes", "Moderation log", "Audit", "Backfill", "Actors"]),
     ):
         async with browser_of(scene, who) as browser:
             assert said(await page(browser, "/admin"), "h2") == words
