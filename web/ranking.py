@@ -17,6 +17,8 @@ from forum.records.names import ROLE
 from web.bodies import refusing
 from web.forum_writing import Hindered, Pen
 
+WEAKEST_BUILT_IN = max(rights.priority for rights in BUILT_IN.values())
+
 NAME_TAKEN = "There is a role of that name already."
 IS_DEFAULT = (
     "This is the role of everybody who was given no other, by its name, which is DEFAULT_MEMBER_ROLE in the daemon's"

@@ -21,6 +21,7 @@ from forum.permissions import (
     MANAGE_CATEGORIES,
     MANAGE_FORUM,
     MANAGE_MEMBERS,
+    MANAGE_ROLES,
     MANAGE_THEMES,
     MODERATE_POSTS,
 )
@@ -33,7 +34,16 @@ from web.site import Site
 
 FIELD = "csrf"
 # Whoever has a page in the panel.
-STAFF = (MANAGE_FORUM, MANAGE_CATEGORIES, MANAGE_MEMBERS, MANAGE_THEMES, MODERATE_POSTS, BAN_USERS, LOCK_TOPICS)
+STAFF = (
+    MANAGE_FORUM,
+    MANAGE_CATEGORIES,
+    MANAGE_ROLES,
+    MANAGE_MEMBERS,
+    MANAGE_THEMES,
+    MODERATE_POSTS,
+    BAN_USERS,
+    LOCK_TOPICS,
+)
 STALE = "This form was opened before you signed in; please send it again."
 
 Keeper = Callable[..., Awaitable[Any]]  # Any: a response; takes what its path says, and `refusal`

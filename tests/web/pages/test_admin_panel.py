@@ -18,7 +18,7 @@ from web.pages.admin.panel import CARDS
 from web.pages.who import STAFF
 
 LOG, AUDIT, MEMBERS, BACKFILL = "/admin/log", "/admin/audit", "/admin/members", "/admin/backfill"
-STRUCTURE, THEMES = "/admin/structure", "/admin/themes"
+STRUCTURE, ROLES, THEMES = "/admin/structure", "/admin/roles", "/admin/themes"
 # Of the scene's staff: the admin may manage members and themes and moderate, the owner may all.
 STATUS = {
     "/admin": (401, 403, 403, 200, 200, 200),
@@ -30,6 +30,10 @@ STATUS = {
     f"{STRUCTURE}/categories/any/delete": (401, 403, 403, 403, 403, 404),
     f"{STRUCTURE}/boards/any/delete": (401, 403, 403, 403, 403, 404),
     MEMBERS: (401, 403, 403, 403, 200, 200),
+    ROLES: (401, 403, 403, 403, 403, 200),
+    f"{ROLES}/new": (401, 403, 403, 403, 403, 200),
+    f"{ROLES}/any": (401, 403, 403, 403, 403, 404),
+    f"{ROLES}/any/delete": (401, 403, 403, 403, 403, 404),
     THEMES: (401, 403, 403, 403, 200, 200),
     f"{THEMES}/new": (401, 403, 403, 403, 200, 200),
     f"{THEMES}/plum-dark": (401, 403, 403, 403, 409, 409),  # which is built in
@@ -52,6 +56,10 @@ FORMS = {
     f"{STRUCTURE}/boards/any/move": (401, 403, 403, 403, 403, 404),
     f"{STRUCTURE}/categories/any/delete": (401, 403, 403, 403, 403, 404),
     f"{MEMBERS}/{BOB}/role": (401, 403, 403, 403, 403, 404),
+    f"{ROLES}/new": (401, 403, 403, 403, 403, 400),
+    f"{ROLES}/any": (401, 403, 403, 403, 403, 404),
+    f"{ROLES}/any/delete": (401, 403, 403, 403, 403, 404),
+    f"{ROLES}/built-in": (401, 403, 403, 403, 403, 303),
     f"{THEMES}/new": (401, 403, 403, 403, 400, 400),
     f"{THEMES}/plum-dark": (401, 403, 403, 403, 409, 409),
     f"{THEMES}/plum-dark/delete": (401, 403, 403, 403, 409, 409),
@@ -97,7 +105,10 @@ async def test_cards(scene: Scene) -> None:
     for who, words in (
         ("moderator", ["Moderation log"]),
         ("admin", ["Members", "Themes", "Moderation log"]),
-        ("owner", ["Categories and boards", "Members", "Themes", "Moderation log", "Audit", "Backfill", "Actors"]),
+        (
+            "owner",
+            ["Categories and boards", "Members", "Roles", "Themes", "Moderation log", "Audit", "Backfill", "Actors"],
+        ),
     ):
         async with browser_of(scene, who) as browser:
             assert said(await page(browser, "/admin"), "h2") == words

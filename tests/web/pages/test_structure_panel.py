@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -15,11 +14,11 @@ from forum.records.names import BOARD, CATEGORY
 from tests.standins.account_server import AccountServer
 from tests.web.forum_rows import FORUM_DID, SITE, AwayDatabase, Rows, client_of
 from tests.web.pages.conftest import ANN, HTML
-from tests.web.pages.parsed import Parsed, parsed
+from tests.web.pages.filled import browser_of, typed
+from tests.web.pages.parsed import parsed
 from tests.web.pages.test_admin_panel import said, sent
 from tests.web.pages.test_moderating import page
 from tests.web.ranks import Ranks
-from tests.web.signing_in import client_as
 from web.app import make_app
 from web.pages.who import word_for
 from web.signed_in import COOKIE
@@ -27,13 +26,6 @@ from web.signed_in import COOKIE
 PATH = "/admin/structure"
 PAYLOADS: list[str] = json.loads(Path(__file__).with_name("payloads.json").read_text())
 TYPED = {"name": "Garden", "description": "Beds\nand pots", "slug": "garden", "order": "7"}
-
-
-@asynccontextmanager
-async def browser_of(database: Pool, did: str, account: ForumAccount | None) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_as(database, did, account=account) as browser:
-        browser.headers.update(HTML)
-        yield browser
 
 
 @pytest.fixture
@@ -83,14 +75,6 @@ async def moved(browser: httpx.AsyncClient, name: str, way: str) -> httpx.Respon
     form = [one for one in forms[: forms.index(button)] if one.tag == "form"][-1]
     asked = {button.attributes["name"]: button.attributes["value"]}
     return await sent(browser, form.attributes["action"], **asked)
-
-
-def typed(shown: Parsed) -> dict[str, str]:
-    """What stands in the form."""
-    fields = [*shown.all("input"), *shown.all("textarea")]
-    values = {one.attributes["name"]: one.attributes.get("value", one.text.removeprefix("\n")) for one in fields}
-    chosen = [one.attributes["value"] for one in shown.all("option") if "selected" in one.attributes]
-    return values | ({"category": chosen[0]} if chosen else {})
 
 
 async def test_from_nothing(keeper: httpx.AsyncClient, server: AccountServer) -> None:

@@ -14,6 +14,7 @@ from web.pages.admin.backfills import add_backfills
 from web.pages.admin.logs import add_logs
 from web.pages.admin.overview import add_overview
 from web.pages.admin.people import add_people
+from web.pages.admin.roles import add_role_pages
 from web.pages.admin.structure import add_structure_pages
 from web.pages.admin.theme_editor import add_theme_editor
 from web.pages.admin.themes import add_theme_pages
@@ -28,6 +29,7 @@ def add_admin_pages(
     add_overview(app, database, site)
     add_structure_pages(app, database, site, account)
     add_people(app, database, site, account)
+    add_role_pages(app, database, site, account)
     add_logs(app, database, site)
     add_backfills(app, database, site, stop)
     add_actors(app, database, site, account, own, stop)

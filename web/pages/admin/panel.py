@@ -15,6 +15,7 @@ from forum.permissions import (
     MANAGE_CATEGORIES,
     MANAGE_FORUM,
     MANAGE_MEMBERS,
+    MANAGE_ROLES,
     MANAGE_THEMES,
     MODERATE_POSTS,
 )
@@ -39,6 +40,7 @@ class Card:
 CARDS: Final = (
     Card(word="structure", path="/admin/structure", permissions=(MANAGE_CATEGORIES,)),
     Card(word="members", path="/admin/members", permissions=(MANAGE_MEMBERS,)),
+    Card(word="roles", path="/admin/roles", permissions=(MANAGE_ROLES,)),
     Card(word="themes", path="/admin/themes", permissions=(MANAGE_THEMES,)),
     Card(word="log", path="/admin/log", permissions=(MODERATE_POSTS, BAN_USERS, LOCK_TOPICS)),
     Card(word="audit", path="/admin/audit", permissions=(MANAGE_FORUM,)),
