@@ -18,7 +18,7 @@ from web.pages.admin.panel import CARDS
 from web.pages.who import STAFF
 
 LOG, AUDIT, MEMBERS, BACKFILL = "/admin/log", "/admin/audit", "/admin/members", "/admin/backfill"
-STRUCTURE, ROLES, THEMES = "/admin/structure", "/admin/roles", "/admin/themes"
+FORUM, STRUCTURE, ROLES, THEMES = "/admin/forum", "/admin/structure", "/admin/roles", "/admin/themes"
 # Of the scene's staff: the admin may manage members and themes and moderate, the owner may all.
 STATUS = {
     "/admin": (401, 403, 403, 200, 200, 200),
@@ -43,6 +43,7 @@ STATUS = {
     f"{LOG}.csv": (401, 403, 403, 200, 200, 200),
     AUDIT: (401, 403, 403, 403, 403, 200),
     f"{AUDIT}.csv": (401, 403, 403, 403, 403, 200),
+    FORUM: (401, 403, 403, 403, 403, 200),
     BACKFILL: (401, 403, 403, 403, 403, 200),
     f"{BACKFILL}/1": (401, 403, 403, 403, 403, 404),
     "/admin/actors": (401, 403, 403, 403, 403, 200),
@@ -60,6 +61,7 @@ FORMS = {
     f"{ROLES}/any": (401, 403, 403, 403, 403, 404),
     f"{ROLES}/any/delete": (401, 403, 403, 403, 403, 404),
     f"{ROLES}/built-in": (401, 403, 403, 403, 403, 303),
+    FORUM: (401, 403, 403, 403, 403, 400),
     f"{THEMES}/new": (401, 403, 403, 403, 400, 400),
     f"{THEMES}/plum-dark": (401, 403, 403, 403, 409, 409),
     f"{THEMES}/plum-dark/delete": (401, 403, 403, 403, 409, 409),
@@ -107,7 +109,17 @@ async def test_cards(scene: Scene) -> None:
         ("admin", ["Members", "Themes", "Moderation log"]),
         (
             "owner",
-            ["Categories and boards", "Members", "Roles", "Themes", "Moderation log", "Audit", "Backfill", "Actors"],
+            [
+                "Forum",
+                "Categories and boards",
+                "Members",
+                "Roles",
+                "Themes",
+                "Moderation log",
+                "Audit",
+                "Backfill",
+                "Actors",
+            ],
         ),
     ):
         async with browser_of(scene, who) as browser:

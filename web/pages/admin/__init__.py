@@ -11,6 +11,7 @@ from forum.database import Database
 from web.condition import Own
 from web.pages.admin.actors import add_actors
 from web.pages.admin.backfills import add_backfills
+from web.pages.admin.forum import add_forum_page
 from web.pages.admin.logs import add_logs
 from web.pages.admin.overview import add_overview
 from web.pages.admin.people import add_people
@@ -27,6 +28,7 @@ def add_admin_pages(
 ) -> None:
     """Hang all of them into the app."""
     add_overview(app, database, site)
+    add_forum_page(app, database, site, account)
     add_structure_pages(app, database, site, account)
     add_people(app, database, site, account)
     add_role_pages(app, database, site, account)

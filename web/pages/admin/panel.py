@@ -38,6 +38,7 @@ class Card:
 
 
 CARDS: Final = (
+    Card(word="forum", path="/admin/forum", permissions=(MANAGE_FORUM,)),
     Card(word="structure", path="/admin/structure", permissions=(MANAGE_CATEGORIES,)),
     Card(word="members", path="/admin/members", permissions=(MANAGE_MEMBERS,)),
     Card(word="roles", path="/admin/roles", permissions=(MANAGE_ROLES,)),
