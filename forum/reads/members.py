@@ -28,14 +28,26 @@ NAMED = _MEMBERS.format(
  ORDER BY a.handle, m.did
  LIMIT $2"""
 )
-# Only where joining is by approval: whoever was never given a role, and did not lose it again.
-WAITING = _MEMBERS.format(
-    which="""
- WHERE r.name IS NULL AND NOT EXISTS (SELECT FROM grants g WHERE g.subject = m.did)
-   AND (SELECT default_role IS NULL FROM settings)
- ORDER BY m.joined_at, m.did
- LIMIT $1"""
-)
+# Only where joining is by approval: whoever was never given a role, and did not lose it again. Elsewhere nobody is even
+# looked at.
+_WAITS = """
+ WHERE (SELECT default_role IS NULL FROM settings) AND m.did <> $1
+   AND NOT EXISTS (SELECT FROM grants g WHERE g.subject = m.did)
+"""
+WAITING = _MEMBERS.format(which=f"{_WAITS} ORDER BY m.joined_at, m.did LIMIT $2")
+_WAITING_COUNT = "SELECT count(*) FROM members m {waits}"
+WAITING_COUNT = _WAITING_COUNT.format(waits=_WAITS)
+# Whose newest grant gives the role; some of them have not joined.
+HOLDING = """
+SELECT newest.subject AS did, m.joined_at, a.shown_handle AS handle, r.name AS role, r.uri AS role_uri
+  FROM (SELECT DISTINCT ON (subject) subject, role_uri FROM grants ORDER BY subject, rkey DESC) AS newest
+  JOIN roles r ON r.uri = newest.role_uri
+  LEFT JOIN members m ON m.did = newest.subject
+  LEFT JOIN accounts a ON a.did = newest.subject
+ WHERE newest.role_uri = $1
+ ORDER BY a.handle, newest.subject
+ LIMIT $2
+"""
 TOTAL = "SELECT member_count FROM forum_counts"
 
 # A grant is as good as a membership: the forum has had to do with them. Its own account is always here.
@@ -51,6 +63,17 @@ class Member:
     role: str | None  # None: not yet approved
     role_uri: str | None  # None: a role that is no record
     joined_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who was given a role, a member or not."""
+
+    did: str
+    handle: str | None
+    role: str
+    role_uri: str
+    joined_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +100,28 @@ async def members_named(connection: Connection, name: str, *, limit: int) -> tup
     return tuple(map(_member, await connection.fetch(NAMED, name, limit)))
 
 
-async def members_waiting(connection: Connection, *, limit: int) -> tuple[Member, ...]:
+async def members_waiting(connection: Connection, *, forum_did: str, limit: int) -> tuple[Member, ...]:
     """The members who wait to be approved, who came first first."""
-    return tuple(map(_member, await connection.fetch(WAITING, limit)))
+    return tuple(map(_member, await connection.fetch(WAITING, forum_did, limit)))
+
+
+async def waiting_count(connection: Connection, *, forum_did: str) -> int:
+    """How many do."""
+    return int(await connection.fetchval(WAITING_COUNT, forum_did))
+
+
+async def holders_of(connection: Connection, role_uri: str, *, limit: int) -> tuple[Holder, ...]:
+    """Who was given the role, by handle."""
+    return tuple(
+        Holder(
+            did=row["did"],
+            handle=row["handle"],
+            role=row["role"],
+            role_uri=row["role_uri"],
+            joined_at=row["joined_at"],
+        )
+        for row in await connection.fetch(HOLDING, role_uri, limit)
+    )
 
 
 async def is_known_here(connection: Connection, did: str, *, forum_did: str) -> bool:

@@ -10,14 +10,15 @@ from actors.agent import ForumAccount
 from daemon.pool import Pool
 from forum.records.names import ROLE
 from tests.standins.account_server import AccountServer
-from tests.support.forum import ANN, BOB, F, act, grant, membership, put, role
+from tests.support.forum import ANN, BOB, F, act, grant, membership, put, role, tid, uri
 from tests.web.pages.parsed import Parsed
 from tests.web.pages.test_moderating import browser_of, page
-from tests.web.staff import TOPIC, Scene, done, staffed
+from tests.web.staff import BANNED, HELPER, PEER, TOPIC, Scene, done, staffed
 from web.pages.admin.panel import CARDS
 from web.pages.who import STAFF
 
 LOG, AUDIT, MEMBERS, BACKFILL = "/admin/log", "/admin/audit", "/admin/members", "/admin/backfill"
+WAITING = f"{MEMBERS}?waiting=1"
 FORUM, STRUCTURE, ROLES, THEMES = "/admin/forum", "/admin/structure", "/admin/roles", "/admin/themes"
 # Of the scene's staff: the admin may manage members and themes and moderate, the owner may all.
 STATUS = {
@@ -141,9 +142,9 @@ async def test_members(scene: Scene) -> None:
 async def test_giving_a_role(scene: Scene) -> None:
     """By the form of a weaker member; what is as strong as oneself is not among the choices, and is refused."""
     roles = dict(await scene.index.rows("SELECT name, uri FROM roles"))
-    for name, uri in roles.items():
+    for name, there in roles.items():
         record = role(name, priority=0) | {"$type": ROLE}
-        scene.server.records[ROLE, uri.rpartition("/")[2]] = record
+        scene.server.records[ROLE, there.rpartition("/")[2]] = record
     async with browser_of(scene, "owner") as browser:
         shown = await page(browser, MEMBERS)
         choices = [one.attributes["value"] for one in shown.all("option")]
@@ -161,14 +162,68 @@ async def test_giving_a_role(scene: Scene) -> None:
 
 
 async def test_newcomers(scene: Scene) -> None:
-    """Where joining is by approval, those without a role are a list of their own."""
-    waiting = f"{MEMBERS}?waiting=1"
+    """Where joining is by approval, those without a role are a list of their own, and are counted on the card."""
     async with browser_of(scene, "owner") as browser:
-        assert not (await page(browser, waiting)).all("div", class_="what")
+        assert not (await page(browser, WAITING)).all("div", class_="what")
+        assert WAITING not in (await page(browser, MEMBERS)).links()
+        assert WAITING not in (await page(browser, "/admin")).links()
         await scene.index.settings(default_role="")
-        assert said(await page(browser, waiting), "span", class_="mark") == ["No role yet"]
+        assert said(await page(browser, WAITING), "span", class_="mark") == ["No role yet"]
+        assert "Waiting for approval: 1" in said(await page(browser, MEMBERS), "a")
+        assert "1 person waits to be let in." in said(await page(browser, "/admin"), "a")
         await scene.index.apply(put(F, 80, 80, grant(BOB, 4)))
-        assert not (await page(browser, waiting)).all("div", class_="what")
+        assert not (await page(browser, WAITING)).all("div", class_="what")
+        assert WAITING not in (await page(browser, "/admin")).links()
+    async with browser_of(scene, "moderator") as browser:
+        assert WAITING not in (await page(browser, "/admin")).links()
+
+
+async def test_letting_in(scene: Scene) -> None:
+    """One click gives the members' role, and they can write; whoever has none to give is not offered it."""
+    await scene.index.settings(default_role="")
+    member, helper = uri(F, 4, ROLE), put(F, 60, 60, role("Doorkeeper", "manageMembers", "manageRoles", priority=25))
+    scene.server.records[ROLE, member.rpartition("/")[2]] = role("Member") | {"$type": ROLE}
+    await scene.index.apply(helper, put(F, 61, 61, grant("did:plc:door", 60)))
+    async with browser_of(scene, "admin") as browser:  # who may see members, and not give roles
+        assert not (await page(browser, WAITING)).all("input", name="role")
+    async with browser_of(scene, "did:plc:door") as browser:
+        shown = await page(browser, WAITING)
+        assert shown.one("input", name="role").attributes["value"] == member
+        assert [one.attributes["value"] for one in shown.all("option")] == ["", member]
+        assert shown.one("button", **{"aria-label": f"Let in as Member: {BOB}"}).text == "Let in as Member"
+        response = await sent(browser, f"{MEMBERS}/{BOB}/role", role=member, next=WAITING)
+        assert (response.status_code, response.headers["location"]) == (303, WAITING)
+        assert not (await page(browser, WAITING)).all("div", class_="what")
+    async with scene.signed_in(BOB) as bob:
+        assert (await done(bob, "GET", "/api/admin/members/me"))["role"] == "Member"
+
+
+async def test_letting_in_without_the_usual_role(scene: Scene) -> None:
+    """The weakest by which one can write; where there are no roles at all it is said what is missing."""
+    await scene.index.settings(default_role="")
+    await scene.index.do("UPDATE roles SET name = 'Gardener' WHERE name = 'Member'")
+    await scene.index.apply(put(F, 60, 60, role("Guest", "lockTopics", priority=40)))
+    async with browser_of(scene, "owner") as browser:
+        assert "Let in as Gardener" in said(await page(browser, WAITING), "button")
+        await scene.index.do("UPDATE roles SET permissions = '{}' WHERE name <> 'Owner'")
+        assert said(await page(browser, WAITING), "button")[-1] == "Give role"
+    async with browser_of(scene, F) as browser:
+        await scene.index.do("DELETE FROM roles")
+        shown = await page(browser, WAITING)
+        assert "built-in ones have to be written down" in shown.one("p", class_="note").text
+
+
+async def test_who_has_a_role(scene: Scene) -> None:
+    """Members and others, by their newest grant."""
+    await scene.index.apply(put(F, 80, 80, grant(BOB, 3)), put(F, 81, 81, grant(PEER, 4)))
+    key = tid(3)
+    async with browser_of(scene, "owner") as browser:
+        shown = await page(browser, f"{MEMBERS}?role={key}")
+        assert set(said(shown, "a", class_="person")) == {BOB, HELPER, BANNED}
+        assert "Has not joined this forum" in said(shown, "p", class_="hint")
+        assert len(shown.all("select")) == 3
+        for unknown in (tid(70), "nonsense", "a%00b", "../x", ""):
+            await page(browser, f"{MEMBERS}?role={unknown}", 404)
 
 
 async def test_log(scene: Scene) -> None:

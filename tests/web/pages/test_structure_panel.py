@@ -79,6 +79,7 @@ async def moved(browser: httpx.AsyncClient, name: str, way: str) -> httpx.Respon
 
 async def test_from_nothing(keeper: httpx.AsyncClient, server: AccountServer) -> None:
     """A category, a board in it, and readers have something to see; each new one comes last."""
+    assert (await page(keeper, "/")).one("p", class_="beginning")
     assert "no categories yet" in (await page(keeper, PATH)).one("p", class_="note").text
     response = await sent(keeper, f"{PATH}/categories/new", name=" Garden ", description="", slug="", order="")
     assert response.status_code == 303, response.text

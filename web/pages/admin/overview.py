@@ -5,6 +5,8 @@ from functools import partial
 from quart import Quart, Response
 
 from forum.database import Database
+from forum.permissions import MANAGE_MEMBERS
+from forum.reads.members import waiting_count
 from web.pages.admin.panel import admitted, panel
 from web.pages.who import STAFF
 from web.site import Site
@@ -17,4 +19,6 @@ def add_overview(app: Quart, database: Database, site: Site) -> None:
 async def show_overview(database: Database, site: Site) -> Response:
     async with database.connection() as connection:
         desk = await admitted(connection, site, *STAFF)
-    return panel(site, "overview.html", desk)
+        sees = desk.viewer.may(MANAGE_MEMBERS)
+        waiting = await waiting_count(connection, forum_did=site.forum_did) if sees else 0
+    return panel(site, "overview.html", desk, waiting=waiting)
