@@ -22,9 +22,9 @@ from forum.reads.themes import all_themes, policy_record, theme_at, theme_uri, t
 from forum.records.names import THEME, THEME_POLICY
 from forum.themes import Record, Theme, check_sound, holds, is_default, refs_of
 from web.bodies import refusing
+from web.forum_writing import record_at
 from web.looks import Looks
 from web.site import Site
-from web.forum_writing import record_at
 
 FIELDS = ("name", "colorScheme", "tokens", "cssOverrides", "fontUrls")
 POLICY_FIELDS = ("availableThemes", "defaultLightTheme", "defaultDarkTheme", "allowUserChoice")
