@@ -54,8 +54,9 @@ class Pen:
             raise Changed
         return op
 
-    async def create(self, act: str, collection: str, record: Record) -> OwnWrite:
-        return await self._shown(await self.account.create(collection, record), act)
+    async def create(self, act: str, collection: str, record: Record, *, rkey: str | None = None) -> OwnWrite:
+        """A new one; its key is the server's choice unless given."""
+        return await self._shown(await self.account.create(collection, record, rkey=rkey), act)
 
     async def put(self, act: str, over: RecordOp, record: Record) -> OwnWrite:
         """Over the record that was found."""
@@ -75,7 +76,10 @@ class Pen:
         return await self._shown(write, act, found.record if found else None)
 
     async def _shown(self, write: OwnWrite, act: str, before: State | None = None) -> OwnWrite:
-        return await shown(self.database, self.site, write, actor=self.actor, act=act, before=before)
+        """In the index, for the next read, and in the audit."""
+        entry = Entry(actor=self.actor, act=act, subject=write.uri, before=before, after=write.record)
+        await show_own_write(self.database, write, forum_did=self.site.forum_did, entry=entry)
+        return write
 
 
 async def pen_for(database: Database, site: Site, account: ForumAccount, *permissions: str) -> Pen:
@@ -92,35 +96,6 @@ async def record_at(account: ForumAccount, uri: str) -> RecordOp:
     return found
 
 
-async def shown(
-    database: Database, site: Site, write: OwnWrite, *, actor: str, act: str, before: State | None
-) -> OwnWrite:
-    """A write that is done, in the index, for the next read, and in the audit."""
-    entry = Entry(actor=actor, act=act, subject=write.uri, before=before, after=write.record)
-    await show_own_write(database, write, forum_did=site.forum_did, entry=entry)
-    return write
-
-
 def answer_of(write: OwnWrite, *, status: int = 200) -> Response:
     """What the API says of it."""
     return answer({"uri": write.uri, "cid": write.cid}, status=status)
-
-
-async def told(
-    database: Database,
-    site: Site,
-    write: OwnWrite,
-    *,
-    actor: str,
-    act: str,
-    before: State | None = None,
-    status: int = 200,
-) -> Response:
-    """Shown, and answered."""
-    return answer_of(await shown(database, site, write, actor=actor, act=act, before=before), status=status)
-
-
-async def removed(database: Database, site: Site, account: ForumAccount, uri: str, *, actor: str, act: str) -> Response:
-    """Deleted, and answered."""
-    await Pen(database=database, site=site, account=account, actor=actor).delete(act, uri)
-    return answer({"success": True})

@@ -8,13 +8,13 @@ from functools import partial
 from quart import Quart, Response, request
 
 from forum.database import Database
-from forum.own_writes import OwnWrite
 from forum.permissions import MANAGE_THEMES
 from forum.presets import PRESETS
 from forum.reads.themes import Choice, Policy, all_themes, policy_in_force
 from forum.themes import Theme
 from web.answers import JSON, answer, written
 from web.bodies import asked_fields, asked_object
+from web.forum_writing import answer_of
 from web.shapes import Shape
 from web.signed_in import require
 from web.site import Site
@@ -66,13 +66,13 @@ async def list_all_themes(database: Database, site: Site) -> Response:
 
 async def add_theme(shop: Workshop) -> Response:
     actor = await require(shop.database, shop.site, MANAGE_THEMES)
-    return told(await add(shop, actor, asked_fields(await asked_object(), *FIELDS)), status=201)
+    return answer_of(await add(shop, actor, asked_fields(await asked_object(), *FIELDS)), status=201)
 
 
 async def change_theme(shop: Workshop, rkey: str) -> Response:
     """What is not named stays."""
     actor = await require(shop.database, shop.site, MANAGE_THEMES)
-    return told(await change(shop, actor, rkey, asked_fields(await asked_object(), *FIELDS)))
+    return answer_of(await change(shop, actor, rkey, asked_fields(await asked_object(), *FIELDS)))
 
 
 async def remove_theme(shop: Workshop, rkey: str) -> Response:
@@ -84,16 +84,12 @@ async def remove_theme(shop: Workshop, rkey: str) -> Response:
 async def duplicate_theme(shop: Workshop, rkey: str) -> Response:
     """A request's body is not read."""
     actor = await require(shop.database, shop.site, MANAGE_THEMES)
-    return told(await duplicate(shop, actor, rkey), status=201)
+    return answer_of(await duplicate(shop, actor, rkey), status=201)
 
 
 async def set_policy(shop: Workshop) -> Response:
     actor = await require(shop.database, shop.site, MANAGE_THEMES)
-    return told(await settle(shop, actor, asked_fields(await asked_object(), *POLICY_FIELDS)))
-
-
-def told(write: OwnWrite, *, status: int = 200) -> Response:
-    return answer({"uri": write.uri, "cid": write.cid}, status=status)
+    return answer_of(await settle(shop, actor, asked_fields(await asked_object(), *POLICY_FIELDS)))
 
 
 async def for_everyone(body: JSON) -> Response:

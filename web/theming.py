@@ -12,17 +12,16 @@ from typing import Any
 from werkzeug.exceptions import BadRequest, Conflict, NotFound
 
 from actors.agent import ForumAccount
-from forum.audit import Entry, State
 from forum.database import Database
 from forum.forum_records import theme_policy_record, theme_record
-from forum.own_writes import OwnWrite, show_own_write
+from forum.own_writes import OwnWrite
 from forum.plain import cut
 from forum.presets import PRESETS
 from forum.reads.themes import all_themes, policy_record, theme_at, theme_uri, themes_meant
 from forum.records.names import THEME, THEME_POLICY
 from forum.themes import Record, Theme, check_sound, holds, is_default, refs_of
 from web.bodies import refusing
-from web.forum_writing import record_at
+from web.forum_writing import Pen
 from web.looks import Looks
 from web.site import Site
 
@@ -30,7 +29,6 @@ FIELDS = ("name", "colorScheme", "tokens", "cssOverrides", "fontUrls")
 POLICY_FIELDS = ("availableThemes", "defaultLightTheme", "defaultDarkTheme", "allowUserChoice")
 NO_THEME = "There is no such theme."
 PINNED = "The policy has pinned this version of the theme; change a copy of it."
-CHANGED = "Somebody else has changed it meanwhile; please look again."
 
 Fields = Mapping[str, Any]  # Any: JSON
 
@@ -44,13 +42,20 @@ class Workshop:
     account: ForumAccount
     looks: Looks
 
+    def pen(self, actor: str) -> Pen:
+        return Pen(database=self.database, site=self.site, account=self.account, actor=actor)
+
+    def heard(self, write: OwnWrite) -> OwnWrite:
+        """This process's next page asks how it is to look."""
+        self.looks.forget()
+        return write
+
 
 async def add(shop: Workshop, actor: str, asked: Fields, *, act: str = "addTheme") -> OwnWrite:
     with refusing():
         record = theme_record(asked)
         check_sound(record)
-    write = await shop.account.create(THEME, record)
-    return await shown(shop, write, Entry(actor=actor, act=act, subject=write.uri, after=write.record))
+    return shop.heard(await shop.pen(actor).create(act, THEME, record))
 
 
 async def change(shop: Workshop, actor: str, rkey: str, asked: Fields, *, seen: str | None = None) -> OwnWrite:
@@ -61,15 +66,12 @@ async def change(shop: Workshop, actor: str, rkey: str, asked: Fields, *, seen: 
     theme = await own_theme(shop, rkey)
     if is_pinned(await policy_now(shop), theme):
         raise Conflict(PINNED)
-    found = await record_at(shop.account, theme_uri(shop.site.forum_did, rkey))
-    if seen not in (None, found.cid):
-        raise Conflict(CHANGED)
+    pen = shop.pen(actor)
+    found = await pen.found(str(theme.uri), seen=seen)
     with refusing():
         record = theme_record({**(found.record or {}), **asked})
         check_sound({name: record[name] for name in asked if name in record})
-    write = await shop.account.put(THEME, found.rkey, record, swap=found.cid)
-    entry = Entry(actor=actor, act="changeTheme", subject=write.uri, before=found.record, after=write.record)
-    return await shown(shop, write, entry)
+    return shop.heard(await pen.put("changeTheme", found, record))
 
 
 async def remove(shop: Workshop, actor: str, rkey: str) -> OwnWrite:
@@ -77,10 +79,7 @@ async def remove(shop: Workshop, actor: str, rkey: str) -> OwnWrite:
     policy = await policy_now(shop)
     if policy is not None and is_default(policy, str(theme.uri)):
         raise Conflict("The theme is one of the forum's defaults; choose another one first.")
-    found = await shop.account.record(THEME, rkey)
-    write = await shop.account.delete(THEME, rkey)
-    entry = Entry(actor=actor, act="removeTheme", subject=write.uri, before=found.record if found else None)
-    return await shown(shop, write, entry)
+    return shop.heard(await shop.pen(actor).delete("removeTheme", str(theme.uri)))
 
 
 async def duplicate(shop: Workshop, actor: str, rkey: str, *, name: str | None = None) -> OwnWrite:
@@ -93,13 +92,14 @@ async def duplicate(shop: Workshop, actor: str, rkey: str, *, name: str | None =
 async def settle(shop: Workshop, actor: str, asked: Fields) -> OwnWrite:
     """The policy: what is not named stays, where there is one already."""
     found = await shop.account.record(THEME_POLICY, "self")
-    before: State | None = found.record if found else None
+    before: Record = (found.record if found else None) or {}
     with refusing():
-        record = theme_policy_record({**(before or {}), **asked})
+        record = theme_policy_record({**before, **asked})
     await check_policy(shop, record, {name: record[name] for name in asked if name in record})
-    write = await shop.account.put(THEME_POLICY, "self", record, swap=found.cid if found else None)
-    entry = Entry(actor=actor, act="setThemePolicy", subject=write.uri, before=before, after=write.record)
-    return await shown(shop, write, entry)
+    pen = shop.pen(actor)
+    if found is None:
+        return shop.heard(await pen.create("setThemePolicy", THEME_POLICY, record, rkey="self"))
+    return shop.heard(await pen.put("setThemePolicy", found, record))
 
 
 async def check_policy(shop: Workshop, record: Record, asked: Record) -> None:
@@ -161,10 +161,3 @@ def fields_of(theme: Theme) -> dict[str, Any]:  # Any: JSON
         "cssOverrides": theme.css_overrides,
         "fontUrls": list(theme.font_urls) or None,
     }
-
-
-async def shown(shop: Workshop, write: OwnWrite, entry: Entry) -> OwnWrite:
-    """Bring it into the index and the audit, and have this process's next page ask how it is to look."""
-    await show_own_write(shop.database, write, forum_did=shop.site.forum_did, entry=entry)
-    shop.looks.forget()
-    return write
