@@ -304,7 +304,7 @@ async def test_policies_that_cannot_be(panel: Panel) -> None:
     written = list(panel.server.written)
     response = await panel.settle("plum-light", "none", "harbour-light", status=404)
     page = parsed(response.text)
-    assert page.one("p", role="alert").text == "There is no such theme."
+    assert page.one("p", role="alert").text.strip() == "There is no such theme."
     checked = [one.attributes["value"] for one in page.all("input", name="offered") if "checked" in one.attributes]
     assert checked == ["harbour-light"]
     assert panel.server.written == written
