@@ -22,7 +22,18 @@ from forum.errors import BadInput, Unavailable
 
 MAX_ANSWER_BYTES = 1_000_000
 SECONDS = 10
-USER_AGENT = "atbb"
+CONNECT_SECONDS = 5.0
+IDLE_SECONDS = 5.0  # for which a connection is kept
+MAX_CONNECTIONS = 50
+BASIC_HEADERS: Final = ((b"user-agent", b"atbb"), (b"accept", b"*/*"), (b"accept-encoding", b"identity"))
+SILENT: Final = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.TimeoutException,
+    httpx.InvalidURL,
+    UnicodeError,  # bad IDNA
+    trio.TooSlowError,
+)
 
 Headers = Mapping[str, str]
 NO_HEADERS: Final[Headers] = MappingProxyType({})
@@ -117,10 +128,11 @@ class Answer:
 class WebClient:
     """GET, and POST of JSON or of a form, with bounds. An answer with an error is an answer."""
 
-    def __init__(self, client: httpx.AsyncClient, *, allow_http: bool, seconds: float = SECONDS) -> None:
-        self._client = client
+    def __init__(self, pool: httpcore.AsyncConnectionPool, *, allow_http: bool, seconds: float = SECONDS) -> None:
+        self._pool = pool
         self._allow_http = allow_http
         self._seconds = seconds
+        self._limits = {"timeout": {"connect": min(seconds, CONNECT_SECONDS)}}
 
     async def get(
         self,
@@ -169,34 +181,41 @@ class WebClient:
     ) -> Answer:
         if not self._allow_http and not url.startswith("https://"):
             raise BadInput("not_https", f"{url} is not https")
-        sent = self._client.stream(method, url, params=params, content=content, headers=headers)
         try:
+            target = httpx.URL(url, params=params)
+            sent = [(b"host", target.netloc), *BASIC_HEADERS]
+            sent += [(name.encode(), value.encode()) for name, value in headers.items()]
+            asked = self._pool.stream(
+                method,
+                httpcore.URL(scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path),
+                headers=sent,
+                content=content,
+                extensions=self._limits,
+            )
             with trio.fail_after(self._seconds):
-                async with sent as response:
-                    return Answer(response.status_code, await _read(response, max_bytes), response.headers)
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, trio.TooSlowError) as error:  # UnicodeError: bad IDNA
+                async with asked as response:
+                    body = await _read(response, max_bytes, target.host)
+                    return Answer(response.status, body, httpx.Headers(response.headers))
+        except SILENT as error:
             raise Unavailable(f"{url} does not answer: {type(error).__name__} {error}") from error
 
 
-async def _read(response: httpx.Response, max_bytes: int) -> bytes:
+async def _read(response: httpcore.Response, max_bytes: int, host: str) -> bytes:
     body = bytearray()
-    async for chunk in response.aiter_raw():  # as it came: unpacked, a small answer can fill the memory
+    async for chunk in response.aiter_stream():  # as it came: unpacked, a small answer can fill the memory
         body += chunk
         if len(body) > max_bytes:
-            raise TooLarge(f"the answer of {response.url.host} is over {max_bytes} bytes")
+            raise TooLarge(f"the answer of {host} is over {max_bytes} bytes")
     return bytes(body)
 
 
 @asynccontextmanager
 async def open_web_client(*, development: bool, seconds: float = SECONDS) -> AsyncIterator[WebClient]:
     """`development` allows http and private addresses; an answer may take so many seconds."""
-    transport = httpx.AsyncHTTPTransport(retries=0, limits=httpx.Limits(max_connections=50))
-    transport._pool._network_backend = Guard(allow_private=development)
-    async with httpx.AsyncClient(
-        transport=transport,
-        timeout=httpx.Timeout(seconds, connect=min(seconds, 5)),
-        follow_redirects=False,
-        trust_env=False,
-        headers={"user-agent": USER_AGENT, "accept-encoding": "identity"},
-    ) as client:
-        yield WebClient(client, allow_http=development, seconds=seconds)
+    async with httpcore.AsyncConnectionPool(
+        ssl_context=httpx.create_ssl_context(trust_env=False),
+        max_connections=MAX_CONNECTIONS,
+        keepalive_expiry=IDLE_SECONDS,
+        network_backend=Guard(allow_private=development),
+    ) as pool:
+        yield WebClient(pool, allow_http=development, seconds=seconds)

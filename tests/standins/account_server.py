@@ -14,6 +14,7 @@ import trio
 from actors.web_client import WebClient
 from forum.records.datamodel import cid_of
 from forum.records.syntax import tid_of
+from tests.standins.wire import Wire
 
 DID = "did:plc:" + "f" * 24
 HANDLE = "forum.example.org"
@@ -37,7 +38,7 @@ class AccountServer:
     refresh: str = ""
 
     def client(self) -> WebClient:
-        return WebClient(httpx.AsyncClient(transport=httpx.MockTransport(self._send)), allow_http=False)
+        return WebClient(Wire(self.answer), allow_http=False)
 
     def times(self, method: str) -> list[float]:
         """When it was asked for this."""
@@ -53,12 +54,7 @@ class AccountServer:
     def refuse(self, method: str, name: str, status: int = 400) -> None:
         self.answers[method] = httpx.Response(status, json={"error": name, "message": "No."})
 
-    async def _send(self, request: httpx.Request) -> httpx.Response:
-        """The answer as from a wire, to be read once."""
-        response = await self._answer(request)
-        return httpx.Response(response.status_code, headers=response.headers, stream=httpx.ByteStream(response.content))
-
-    async def _answer(self, request: httpx.Request) -> httpx.Response:
+    async def answer(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path
         method = path.rpartition(".")[2] if path.startswith("/xrpc/") else path
         self.asked.append((trio.current_time(), method))

@@ -5,7 +5,6 @@ A refresh token is taken once; the second time ends the grant, as on a real serv
 
 import time
 from dataclasses import dataclass, field, replace
-from urllib.parse import urlsplit
 
 import httpx
 import trio
@@ -14,6 +13,7 @@ from actors.oauth import Grant, GrantOver
 from actors.web_client import Answer, WebClient
 from forum.errors import Unavailable
 from tests.standins.account_server import AccountServer
+from tests.standins.wire import Wire
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class MemberServers:
         self.gate.set()
 
     def web(self) -> WebClient:
-        return WebClient(httpx.AsyncClient(transport=httpx.MockTransport(self._send)), allow_http=False)
+        return WebClient(Wire(self._answer), allow_http=False)
 
     def grant(self, did: str, *, seconds: float = 3600) -> Grant:
         """What the member's server, made for this, has given; its token lives so long."""
@@ -73,5 +73,5 @@ class MemberServers:
             raise Unavailable("no answer")
         return answer
 
-    async def _send(self, request: httpx.Request) -> httpx.Response:
-        return await self.servers[urlsplit(str(request.url)).hostname or ""]._send(request)
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        return await self.servers[request.url.host].answer(request)
