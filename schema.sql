@@ -6,7 +6,7 @@
 --   3. the forum   what the forum's own repository holds: structure, roles, moderation
 --   4. members     what members' repositories hold: posts, memberships, reactions
 --   5. counts      topics and boards; kept by triggers, so they cannot drift from the rows they count
---   6. ours alone  what no repository holds: who is signed in, or about to be, or writing; the audit
+--   6. ours alone  what no repository holds: who is signed in, or about to be, or writing; reports; the audit
 --
 -- Records refer to each other by AT-URI and are joined when read: a reply may come before its topic.
 -- Text that is compared or ordered as the protocol does it (DIDs, keys, revs, URIs) is COLLATE "C".
@@ -611,6 +611,42 @@ CREATE TABLE writes (
 );
 -- To sweep out the old ones.
 CREATE INDEX writes_by_age ON writes (claimed_at);
+
+-- What members report to moderators. A report is about one post, from the first who reports it until a moderator resolves
+-- it; whoever reports the post meanwhile adds a voice to it. What accounts have to do with it is forgotten with them.
+CREATE TABLE reports (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    post_uri        text COLLATE "C" NOT NULL,
+    author          text COLLATE "C" NOT NULL,  -- of the post, which may be gone
+    opened_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    claimed_by      text COLLATE "C",       -- the moderator who looks at it; for a while, see forum/reports.py
+    claimed_at      timestamptz,
+    outcome         text CHECK (outcome IN ('hide', 'ban', 'dismiss')),     -- NULL: it is open
+    reason          text,                   -- why, as everybody may read it with the act
+    note            text,                   -- why, as only moderators do
+    resolved_by     text COLLATE "C",
+    resolved_at     timestamptz,
+    CHECK (num_nulls(claimed_by, claimed_at) IN (0, 2)),
+    CHECK (num_nulls(outcome, resolved_by, resolved_at) IN (0, 3))
+);
+-- One open report of a post at most.
+CREATE UNIQUE INDEX reports_open ON reports (post_uri) WHERE outcome IS NULL;
+-- The queue, oldest first, and how long it is; what was resolved, newest first.
+CREATE INDEX reports_waiting ON reports (id) INCLUDE (author) WHERE outcome IS NULL;
+CREATE INDEX reports_resolved ON reports (resolved_at, id) WHERE outcome IS NOT NULL;
+-- Earlier ones about the same author; to forget an account.
+CREATE INDEX reports_about ON reports (author, id);
+
+CREATE TABLE voices (
+    report_id       bigint NOT NULL REFERENCES reports ON DELETE CASCADE,
+    reporter        text COLLATE "C" NOT NULL,
+    post_cid        text COLLATE "C" NOT NULL,  -- the version that was reported
+    reason          text NOT NULL,
+    created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (report_id, reporter)
+);
+-- How much somebody has reported of late; to forget an account.
+CREATE INDEX voices_of ON voices (reporter, created_at);
 
 -- What those did who run the forum: each act by whom, on what (a DID, a record's URI, a job's id), and how it was before
 -- and after. Nothing in it is ever changed or taken out.

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from forum import index
+from forum import index, reports
 from forum.changes import Changes
 from forum.database import Connection
 from forum.protocol.events import RecordOp
@@ -249,6 +249,7 @@ async def finish_snapshots(tx: Connection, finished: Sequence[tuple[Snapshot, in
 
 
 async def erase(tx: Connection, did: str) -> None:
-    """Forget the content of a deleted account, its ledger and floors with it."""
+    """Forget the content of a deleted account, its ledger and floors with it, and what it has to do with reports."""
     for statement in ERASE:
         await tx.execute(statement, did)
+    await reports.forget(tx, did)
