@@ -4,14 +4,14 @@ The PDS's answer to a write names its commit, and `apply()` does with it what it
 first to come takes effect, the other changes nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from forum import audit, changes, ledger
-from forum.database import Database, DatabaseAway
+from forum.database import Connection, Database, DatabaseAway
 from forum.errors import BadInput
 from forum.protocol.events import RecordOp
 from forum.records.syntax import is_cid, is_record_key, is_tid
@@ -19,6 +19,9 @@ from forum.records.syntax import is_cid, is_record_key, is_tid
 log = structlog.get_logger(__name__)
 
 Record = Mapping[str, Any]  # Any: JSON
+Beside = Callable[
+    [Connection], Awaitable[None]
+]  # what belongs to a write, and is done in the transaction that shows it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +64,12 @@ def _rev(answer: object) -> str | None:
 
 
 async def show_own_write(
-    database: Database, write: OwnWrite, *, forum_did: str, entry: audit.Entry | None = None
+    database: Database,
+    write: OwnWrite,
+    *,
+    forum_did: str,
+    entry: audit.Entry | None = None,
+    beside: Beside | None = None,
 ) -> None:
     """Bring it into the index, for the writer's next read, and `entry` into the audit. The record has been checked.
 
@@ -85,5 +93,7 @@ async def show_own_write(
             await changes.notify(tx, applied.changes)
             if entry is not None:
                 await audit.note(tx, entry)
+            if beside is not None:
+                await beside(tx)
     except DatabaseAway as away:
         log.warning("own_write_not_shown", did=write.did, collection=write.collection, reason=str(away))

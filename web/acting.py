@@ -16,7 +16,7 @@ from forum.audit import Entry
 from forum.database import Database
 from forum.forum_records import mod_action_record
 from forum.moderation import Post, Standing, is_member_or_author, key_after, outranks, standing_of
-from forum.own_writes import OwnWrite, Record, show_own_write
+from forum.own_writes import Beside, OwnWrite, Record, show_own_write
 from forum.permissions import BAN_USERS, LOCK_TOPICS, MODERATE_POSTS, PIN_TOPICS
 from forum.records.names import MOD_ACTION
 from forum.records.syntax import is_did
@@ -67,8 +67,22 @@ class Asked:
         return self.subject.did if isinstance(self.subject, Post) else self.subject
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What is asked for, by who may ask it: the record it takes, and what held before."""
+
+    asked: Asked
+    standing: Standing
+    record: Record
+
+
 async def act(database: Database, site: Site, account: ForumAccount, asked: Asked) -> OwnWrite | None:
     """Do it; None if it is so already."""
+    return await carry_out(database, site, account, await prepare(database, site, asked))
+
+
+async def prepare(database: Database, site: Site, asked: Asked) -> Prepared:
+    """Refuse what may not be, before anything is done."""
     async with database.connection() as connection:
         if asked.kind.acts_on != "topic" and not await outranks(
             connection, asked.by, asked.owner, forum_did=site.forum_did
@@ -77,10 +91,17 @@ async def act(database: Database, site: Site, account: ForumAccount, asked: Aske
         standing = await standing_of(connection, asked.kind.pair, asked.key)
     with refusing():
         record = mod_action_record(asked.action, asked.subject, reason=asked.reason, by=asked.by, until=asked.until)
-    if standing.is_already(asked.is_on, asked.until):
+    return Prepared(asked=asked, standing=standing, record=record)
+
+
+async def carry_out(
+    database: Database, site: Site, account: ForumAccount, ready: Prepared, *, beside: Beside | None = None
+) -> OwnWrite | None:
+    """Do it; None if it is so already, and then nothing is done `beside` it either."""
+    if ready.standing.is_already(ready.asked.is_on, ready.asked.until):
         return None
-    write = await account.create(MOD_ACTION, record, rkey=key_after(standing.newest))
-    await show_own_write(database, write, forum_did=site.forum_did, entry=entry_of(asked, standing, record))
+    write = await account.create(MOD_ACTION, ready.record, rkey=key_after(ready.standing.newest))
+    await show_own_write(database, write, forum_did=site.forum_did, entry=entry_of(ready), beside=beside)
     return write
 
 
@@ -103,8 +124,9 @@ def fitting(post: Post | None, kind: Kind) -> Post:
     return post
 
 
-def entry_of(asked: Asked, standing: Standing, record: Record) -> Entry:
+def entry_of(ready: Prepared) -> Entry:
     """For the audit: what was in force, and what was written."""
-    before = None if standing.key is None else {"action": f"{MOD_ACTION}.{asked.kind.pair}", "rkey": standing.key}
+    asked, key = ready.asked, ready.standing.key
+    before = None if key is None else {"action": f"{MOD_ACTION}.{asked.kind.pair}", "rkey": key}
     word = asked.kind.word if asked.is_on else f"un{asked.kind.word}"
-    return Entry(actor=asked.by, act=word, subject=asked.key, before=before, after=record)
+    return Entry(actor=asked.by, act=word, subject=asked.key, before=before, after=ready.record)

@@ -411,3 +411,77 @@ class Process(TypedDict):
 class Actors(TypedDict):
     processes: list[Process]
     databaseLatencyMs: float | None
+
+
+class NewReport(TypedDict):
+    postId: str
+    reason: str
+
+
+class ReportSent(TypedDict):
+    id: str
+    postId: str
+    createdAt: str
+
+
+class ReportedPost(TypedDict):
+    id: str | None
+    uri: str
+    cid: str | None
+    author: Author
+    title: str | None
+    text: str
+    topicId: str | None
+    topicTitle: str | None
+    hidden: bool
+    deleted: bool
+    banned: bool
+
+
+class Voice(TypedDict):
+    reporter: Author
+    reason: str
+    postCid: str
+    createdAt: str
+
+
+class Before(TypedDict):
+    author: int
+    post: int
+    acted: int
+
+
+class Report(TypedDict):
+    id: str
+    state: Literal["open", "claimed", "resolved"]
+    post: ReportedPost
+    createdAt: str
+    claimedBy: Author | None
+    claimedAt: str | None
+    claimedUntil: str | None
+    outcome: Literal["hide", "ban", "dismiss"] | None
+    reason: str | None
+    note: str | None
+    resolvedBy: Author | None
+    resolvedAt: str | None
+    voices: list[Voice]
+    voiceCount: int
+    before: Before
+
+
+class Reports(Part):
+    reports: list[Report]
+
+
+class Resolving(TypedDict):
+    outcome: Literal["hide", "ban", "dismiss"]
+    reason: NotRequired[str | None]
+    note: NotRequired[str | None]
+    expiresAt: NotRequired[str | None]
+
+
+class Resolved(Done):
+    outcome: Literal["hide", "ban", "dismiss"]
+    alreadyActive: bool
+    uri: str | None
+    cid: str | None

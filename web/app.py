@@ -37,6 +37,7 @@ from web.page_cache import PageCache, cache_pages
 from web.pages import add_pages
 from web.pages.dressing import add_dressing
 from web.posts import add_posts
+from web.reports import add_reports
 from web.roles import add_roles
 from web.sessions import add_sessions
 from web.site import Site
@@ -56,7 +57,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 # What is said to who is signed in is for nobody else, caches included.
-PRIVATE = ("/api/admin/", "/api/auth/", "/api/mod/")
+PRIVATE = ("/api/admin/", "/api/auth/", "/api/mod/", "/api/reports")
 
 
 def make_app(
@@ -123,6 +124,7 @@ def make_inner_app(
     add_themes(app, shop)
     add_moderation(app, database, site, account)
     add_mod_log(app, database, site)
+    add_reports(app, database, site, account)
     desk = desk_of(database, site, door)
     add_posts(app, desk)
     add_pages(app, database, site, account, door, desk, own, shop, stop)

@@ -45,12 +45,17 @@ from web.api_types import (
     NewBoard,
     NewCategory,
     NewReply,
+    NewReport,
     NewRole,
     NewTopic,
     Policy,
     PostAct,
     PostWritten,
     Record,
+    Reports,
+    ReportSent,
+    Resolved,
+    Resolving,
     Role,
     RoleAsked,
     RoleChange,
@@ -186,5 +191,23 @@ CALLS: Mapping[str, Call] = {
     "PUT /api/admin/theme-policy": read("Say which themes there are.", Written, body=Record, **LOOKS),
     "GET /api/admin/modlog": read("What moderators did.", ModLog, who=MODERATORS, query=LIST, refuses=(400,)),
     "GET /api/admin/audit": read("What was changed, by whom.", Audit, who=FORUM, query=LIST, refuses=(400,)),
+    "POST /api/reports": Call(
+        says="Report a post to the moderators.", answers={201: ReportSent}, body=NewReport, who=SIGNED,
+        refuses=(400, 403, 404, 409, 429, 503),
+    ),
+    "GET /api/admin/reports": read(
+        "Reports: open ones, the oldest first, or resolved ones, the last first.", Reports, who=(MODERATE_POSTS,),
+        query=("state", *LIST), refuses=(400,),
+    ),
+    "POST /api/admin/reports/<report_id>/claim": read(
+        "Keep other moderators from a report for two hours.", Done, who=(MODERATE_POSTS,), refuses=(400, 404, 409)
+    ),
+    "DELETE /api/admin/reports/<report_id>/claim": read(
+        "Leave a report to others.", Done, who=(MODERATE_POSTS,), refuses=(400, 404, 409)
+    ),
+    "POST /api/admin/reports/<report_id>/resolve": read(
+        "Hide the reported post, ban its author, or dismiss the report.", Resolved, who=(MODERATE_POSTS,),
+        body=Resolving, refuses=(400, 404, 409, 503),
+    ),
     **{route: call for kind in KINDS for route, call in acts(kind).items()},
 }  # fmt: skip

@@ -23,10 +23,15 @@ async def signed_in(database: Database) -> str:
 
 async def require(database: Database, site: Site, *permissions: str) -> str:
     """The DID of who asks; 401 when nobody is signed in, 403 without any of the permissions."""
+    return (await required_viewer(database, site, *permissions)).did
+
+
+async def required_viewer(database: Database, site: Site, *permissions: str) -> Viewer:
+    """The same, with all they may."""
     viewer = await signed_in_viewer(database, site)
     if not viewer.may(*permissions):
         raise Forbidden("Insufficient permissions")
-    return viewer.did
+    return viewer
 
 
 async def signed_in_viewer(database: Database, site: Site) -> Viewer:
