@@ -20,6 +20,7 @@ from web.pages.machines import add_machines
 from web.pages.moderating import add_moderating
 from web.pages.previewing import add_previewing
 from web.pages.reading import add_reading
+from web.pages.reporting import add_reporting
 from web.pages.who import add_form_check
 from web.pages.writing import add_writing
 from web.site import Site
@@ -44,6 +45,7 @@ def add_pages(
     add_reading(app, database, site)
     add_account(app, database, site, door)
     add_writing(app, desk)
+    add_reporting(app, database, site)
     add_previewing(app, desk)
     add_moderating(app, database, site, account)
     add_admin_pages(app, database, site, account, own, shop, stop)
