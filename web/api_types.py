@@ -445,10 +445,11 @@ class Voice(TypedDict):
     createdAt: str
 
 
-class Before(TypedDict):
-    author: int
-    post: int
+class OtherReports(TypedDict):
+    resolved: int
+    ofPost: int
     acted: int
+    open: int
 
 
 class Report(TypedDict):
@@ -466,7 +467,7 @@ class Report(TypedDict):
     resolvedAt: str | None
     voices: list[Voice]
     voiceCount: int
-    before: Before
+    others: OtherReports
 
 
 class Reports(Part):

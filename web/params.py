@@ -78,6 +78,11 @@ def place_from(cursor: str) -> Place:
         raise BadRequest("The cursor is not one of ours.") from error
 
 
+def numbered(place: Place) -> Place:
+    """A place in a list of what has ids, in which `uri` is one."""
+    return place._replace(uri=str(id_from(place.uri)))
+
+
 def _number(args: Mapping[str, str], name: str, default: int) -> int:
     text = args.get(name)
     number = default if text is None else whole(text)

@@ -14,7 +14,7 @@ def report_list_shape(page: ReportPage, part: Slice) -> Shape:
 
 
 def report_shape(report: Report) -> Shape:
-    before = report.before
+    others = report.others
     return {
         "id": str(report.id),
         "state": "resolved" if report.resolution else "claimed" if report.claim else "open",
@@ -24,7 +24,12 @@ def report_shape(report: Report) -> Shape:
         **resolution_shape(report),
         "voices": [voice_shape(voice) for voice in report.voices],
         "voiceCount": report.voice_count,
-        "before": {"author": before.author, "post": before.post, "acted": before.acted},
+        "others": {
+            "resolved": others.resolved,
+            "ofPost": others.of_post,
+            "acted": others.acted,
+            "open": others.open,
+        },
     }
 
 

@@ -14,7 +14,7 @@ from forum.reports import Outcome, Verdict
 from web.answers import answer, written
 from web.bodies import Body, asked_object, asked_text
 from web.moderation import asked_end
-from web.params import asked_slice, id_from
+from web.params import asked_slice, id_from, numbered
 from web.posts import asked_id
 from web.report_shapes import report_list_shape
 from web.reporting import claim_report, give_report_back, resolve_report, send_report
@@ -49,7 +49,7 @@ async def make_report(database: Database, site: Site) -> Response:
 async def list_reports(database: Database, site: Site) -> Response:
     reader = await require(database, site, MODERATE_POSTS)
     state, part = request.args.get("state", "open"), asked_slice(default=25, most=100)
-    place = None if part.after is None else part.after._replace(uri=str(id_from(part.after.uri)))
+    place = None if part.after is None else numbered(part.after)
     async with database.connection() as connection:
         if state == "open":
             after = FROM_THE_FIRST if place is None else int(place.uri)

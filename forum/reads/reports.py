@@ -1,7 +1,7 @@
 """Reports as moderators read them: the queue, oldest first, and what was resolved, newest first.
 
-Each with the post as it is now, what was said about it, and what there was before about its author. Whoever wrote the
-post is told of none of it: a moderator does not learn who has reported them.
+Each with the post as it is now, what was said about it, and what else is known of its author. Whoever wrote the post is
+told of none of it: a moderator does not learn who has reported them.
 """
 
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ from forum.reports import CLAIM_LASTS, Outcome
 VOICES_SHOWN: Final = 20  # of each report, the first; of a hundred alike nobody reads more
 FROM_THE_FIRST: Final = 0
 
-# Walks reports_waiting or reports_resolved from the place on; all beside a report by its own key. What there was before
-# about the author is in reports_about, beneath the report itself.
+# Walks reports_waiting or reports_resolved from the place on; all beside a report by its own key, others about its
+# author along reports_about.
 _REPORTS = """
 SELECT r.id, r.opened_at, r.claimed_by, c.shown_handle AS claimed_by_handle, r.claimed_at,
        r.claimed_at + {lasts} AS claimed_until, r.claimed_at > statement_timestamp() - {lasts} AS claim_holds,
@@ -28,7 +28,7 @@ SELECT r.id, r.opened_at, r.claimed_by, c.shown_handle AS claimed_by_handle, r.c
        r.author, a.shown_handle AS author_handle, coalesce(a.banned, false) AS banned,
        root.id AS topic_id, root.uri AS topic_uri, root.did AS topic_did, ra.shown_handle AS topic_handle,
        root.title AS topic_title, left(root.text, 100) AS topic_text, b.name AS board,
-       before.author_count, before.post_count, before.acted_count,
+       others.resolved_count, others.post_count, others.acted_count, others.open_count,
        (SELECT count(*) FROM voices v WHERE v.report_id = r.id) AS voice_count
   FROM reports r
   LEFT JOIN accounts a ON a.did = r.author
@@ -39,9 +39,11 @@ SELECT r.id, r.opened_at, r.claimed_by, c.shown_handle AS claimed_by_handle, r.c
   LEFT JOIN accounts ra ON ra.did = root.did
   LEFT JOIN boards b ON b.uri = root.board_uri
  CROSS JOIN LATERAL (
-       SELECT count(*) AS author_count, count(*) FILTER (WHERE e.post_uri = r.post_uri) AS post_count,
-              count(*) FILTER (WHERE e.outcome <> 'dismiss') AS acted_count
-         FROM reports e WHERE e.author = r.author AND e.id < r.id) AS before
+       SELECT count(o.outcome) AS resolved_count,
+              count(o.outcome) FILTER (WHERE o.post_uri = r.post_uri) AS post_count,
+              count(o.outcome) FILTER (WHERE o.outcome <> 'dismiss') AS acted_count,
+              count(*) FILTER (WHERE o.outcome IS NULL) AS open_count
+         FROM reports o WHERE o.author = r.author AND o.id <> r.id) AS others
  WHERE {which}
 """
 OPEN = _REPORTS.format(
@@ -126,12 +128,13 @@ class Resolution:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Before:
-    """How many reports there were about the author before, how many of this post, and how many led to an act."""
+class Others:
+    """Other reports about the author: resolved ones, among these of the same post, and by an act; and open ones."""
 
-    author: int
-    post: int
+    resolved: int
+    of_post: int
     acted: int
+    open: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +146,7 @@ class Report:
     opened_at: datetime
     claim: Claim | None
     resolution: Resolution | None
-    before: Before
+    others: Others
     voice_count: int
     voices: tuple[Voice, ...] = ()
 
@@ -209,7 +212,7 @@ def _report(row: Row) -> Report:
         opened_at=row["opened_at"],
         claim=_claim(row),
         resolution=_resolution(row),
-        before=Before(author=row["author_count"], post=row["post_count"], acted=row["acted_count"]),
+        others=_others(row),
         voice_count=row["voice_count"],
     )
 
@@ -240,6 +243,15 @@ def _topic(row: Row) -> Topic | None:
         title=row["topic_title"],
         text=row["topic_text"],
         board=row["board"],
+    )
+
+
+def _others(row: Row) -> Others:
+    return Others(
+        resolved=row["resolved_count"],
+        of_post=row["post_count"],
+        acted=row["acted_count"],
+        open=row["open_count"],
     )
 
 

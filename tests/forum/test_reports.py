@@ -10,7 +10,7 @@ import trio
 
 from forum import ledger, reports
 from forum.errors import BadInput
-from forum.reads.reports import Report, open_reports, report_by_id, resolved_reports
+from forum.reads.reports import Others, Report, open_reports, report_by_id, resolved_reports
 from forum.reports import MOST_AN_HOUR, AlreadyReported, Faster, NoReport, Reported, TooManyReports, Verdict
 from tests.support.forum import ANN, BOB, CAT, F, Index, act, board, gone, put, reply, tid, topic, uri
 from tests.support.waiting import until
@@ -96,7 +96,7 @@ async def test_once_while_it_is_open(talk: Index) -> None:
     await by(talk, reports.settle, dismissed(found.id))
     await send(talk, ANN)
     [again] = await waiting(talk)
-    assert (again.before.author, again.before.post, again.before.acted) == (1, 1, 0)
+    assert again.others == Others(resolved=1, of_post=1, acted=0, open=0)
 
 
 async def test_so_many_an_hour(talk: Index) -> None:
@@ -286,15 +286,17 @@ async def test_pages(talk: Index) -> None:
 
 
 async def test_context(talk: Index) -> None:
-    """The post as it is now, where it stands, and what there was before about its author."""
+    """The post as it is now, where it stands, and what else was reported of its author."""
     await by(talk, reports.settle, dismissed(await send(talk, ANN, uri(BOB, 3)), outcome="ban"))
     await by(talk, reports.settle, dismissed(await send(talk, ANN)))
     await send(talk, ANN, TOPIC)
     await send(talk, CAT)
+    await send(talk, CAT, uri(BOB, 4))
     await talk.do("UPDATE accounts SET handle = 'bob.test' WHERE did = $1", BOB)
     await talk.apply(put(F, 50, 50, act("delete", REPLY)), put(F, 51, 51, act("ban", BOB)))
-    of_ann, of_bob = await waiting(talk)
-    assert (of_ann.before.author, of_bob.before.author, of_bob.before.post, of_bob.before.acted) == (0, 2, 1, 1)
+    of_ann, of_bob, _ = await waiting(talk)
+    assert of_ann.others == Others(resolved=0, of_post=0, acted=0, open=0)
+    assert of_bob.others == Others(resolved=2, of_post=1, acted=1, open=1)
     assert of_ann.post.is_topic
     post = of_bob.post
     assert (post.author.handle, post.text, post.is_topic, post.is_there) == ("bob.test", "reply", False, True)

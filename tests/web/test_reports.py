@@ -220,7 +220,7 @@ async def test_one_permission(scene: Scene) -> None:
 
 
 async def test_the_queue(scene: Scene) -> None:
-    """The oldest first, each post once with all who reported it, and with what there was before."""
+    """The oldest first, each post once with all who reported it, and with what was reported of its author before."""
     old = await reported(scene, reason="Rude")
     async with scene.signed_in(HELPER) as helper:
         await resolve(helper, old, outcome="dismiss", note="Is he?")
@@ -259,7 +259,7 @@ async def test_the_queue(scene: Scene) -> None:
                 for (did, said), voice in zip(((CAT, "Rude again"), (ANN, "So rude")), found["voices"], strict=True)
             ],
             "voiceCount": 2,
-            "before": {"author": 1, "post": 1, "acted": 0},
+            "others": {"resolved": 1, "ofPost": 1, "acted": 0, "open": 0},
         }
         assert (other["id"], other["state"], other["claimedBy"]["did"]) == (second, "claimed", HELPER)
         [past] = await queue(helper, state="resolved")

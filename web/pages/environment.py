@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from web.pages import links
 from web.pages.assets import asset_path
 from web.pages.swatches import swatch_of
-from web.pages.who import csrf_field, runs_forum
+from web.pages.who import csrf_field, moderates, runs_forum
 
 FOLDER: Final = Path(__file__).parents[1] / "templates"
 
@@ -31,14 +31,15 @@ def environment() -> Environment:
         board_path=links.board_path,
         csrf_field=csrf_field,
         excerpt=links.excerpt,
-        runs_forum=runs_forum,
         hue_of=links.hue_of,
         identity_url=links.identity_url,
         initial_of=links.initial_of,
+        moderates=moderates,
         name_of=links.name_of,
         paged=links.paged,
         profile_path=links.profile_path,
         reply_path=links.reply_path,
+        runs_forum=runs_forum,
         swatch_of=swatch_of,
         title_of=links.title_of,
         topic_path=links.topic_path,

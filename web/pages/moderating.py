@@ -204,16 +204,22 @@ async def named(
 
 def asked_of(order: Order, matter: Matter, form: MultiDict[str, str]) -> Asked:
     """What the form asks for."""
-    reason, end = form.get("reason", "").strip(), form.get("end", "never")
+    reason = form.get("reason", "").strip()
     if not reason:
         raise BadRequest("Please say why.")
-    if end not in ENDS:
-        raise BadRequest("Please choose one of the ends.")
-    lasts = ENDS[end] if order.is_on and order.kind.word in CAN_END else None
-    until = None if lasts is None else datetime.now(UTC).replace(microsecond=0) + lasts
+    until = asked_until(form) if order.is_on and order.kind.word in CAN_END else None
     return Asked(
         kind=order.kind, is_on=order.is_on, by=matter.viewer.did, subject=matter.subject, reason=reason, until=until
     )
+
+
+def asked_until(form: MultiDict[str, str]) -> datetime | None:
+    """When what the form asks for is to end by itself."""
+    end = form.get("end", "never")
+    if end not in ENDS:
+        raise BadRequest("Please choose one of the ends.")
+    lasts = ENDS[end]
+    return None if lasts is None else datetime.now(UTC).replace(microsecond=0) + lasts
 
 
 def act_page(site: Site, order: Order, matter: Matter, form: MultiDict[str, str], refusal: Refusal | None) -> Response:

@@ -64,6 +64,11 @@ def runs_forum(viewer: Viewer) -> bool:
     return viewer.may(*STAFF)
 
 
+def moderates(viewer: Viewer) -> bool:
+    """Whether reports are for them."""
+    return viewer.may(MODERATE_POSTS)
+
+
 def csrf_field() -> Markup:
     """What each form that changes something holds; nothing for who has no session, for there is nothing to guard."""
     token = request.cookies.get(COOKIE)

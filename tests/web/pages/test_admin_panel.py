@@ -17,7 +17,8 @@ from tests.web.staff import BANNED, HELPER, PEER, TOPIC, Scene, done, staffed
 from web.pages.admin.panel import CARDS
 from web.pages.who import STAFF
 
-LOG, AUDIT, MEMBERS, BACKFILL = "/admin/log", "/admin/audit", "/admin/members", "/admin/backfill"
+REPORTS, LOG, AUDIT = "/admin/reports", "/admin/log", "/admin/audit"
+MEMBERS, BACKFILL = "/admin/members", "/admin/backfill"
 WAITING = f"{MEMBERS}?waiting=1"
 FORUM, STRUCTURE, ROLES, THEMES = "/admin/forum", "/admin/structure", "/admin/roles", "/admin/themes"
 # Of the scene's staff: the admin may manage members and themes and moderate, the owner may all.
@@ -30,6 +31,9 @@ STATUS = {
     f"{STRUCTURE}/boards/any": (401, 403, 403, 403, 403, 404),
     f"{STRUCTURE}/categories/any/delete": (401, 403, 403, 403, 403, 404),
     f"{STRUCTURE}/boards/any/delete": (401, 403, 403, 403, 403, 404),
+    REPORTS: (401, 403, 403, 200, 200, 200),
+    f"{REPORTS}/history": (401, 403, 403, 200, 200, 200),
+    f"{REPORTS}/1/dismiss": (401, 403, 403, 404, 404, 404),
     MEMBERS: (401, 403, 403, 403, 200, 200),
     ROLES: (401, 403, 403, 403, 403, 200),
     f"{ROLES}/new": (401, 403, 403, 403, 403, 200),
@@ -51,6 +55,9 @@ STATUS = {
 }
 KINDS_OF_PEOPLE = ("anonymous", "member", "banned", "moderator", "admin", "owner")
 FORMS = {
+    f"{REPORTS}/1/claim": (401, 403, 403, 404, 404, 404),
+    f"{REPORTS}/1/give-back": (401, 403, 403, 404, 404, 404),
+    f"{REPORTS}/1/dismiss": (401, 403, 403, 404, 404, 404),
     f"{STRUCTURE}/categories/new": (401, 403, 403, 403, 403, 400),
     f"{STRUCTURE}/boards/new": (401, 403, 403, 403, 403, 400),
     f"{STRUCTURE}/categories/any": (401, 403, 403, 403, 403, 404),
@@ -106,11 +113,12 @@ async def test_cards(scene: Scene) -> None:
     """Only what somebody may do; whoever has a card is shown the way to it."""
     assert set(STAFF) == {permission for card in CARDS for permission in card.permissions}
     for who, words in (
-        ("moderator", ["Moderation log"]),
-        ("admin", ["Members", "Themes", "Moderation log"]),
+        ("moderator", ["Reports", "Moderation log"]),
+        ("admin", ["Reports", "Members", "Themes", "Moderation log"]),
         (
             "owner",
             [
+                "Reports",
                 "Forum",
                 "Categories and boards",
                 "Members",

@@ -15,6 +15,7 @@ from web.pages.admin.forum import add_forum_page
 from web.pages.admin.logs import add_logs
 from web.pages.admin.overview import add_overview
 from web.pages.admin.people import add_people
+from web.pages.admin.reports import add_report_pages
 from web.pages.admin.roles import add_role_pages
 from web.pages.admin.structure import add_structure_pages
 from web.pages.admin.theme_editor import add_theme_editor
@@ -31,6 +32,7 @@ def add_admin_pages(
     add_forum_page(app, database, site, account)
     add_structure_pages(app, database, site, account)
     add_people(app, database, site, account)
+    add_report_pages(app, database, site, account)
     add_role_pages(app, database, site, account)
     add_logs(app, database, site)
     add_backfills(app, database, site, stop)

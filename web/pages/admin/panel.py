@@ -38,6 +38,7 @@ class Card:
 
 
 CARDS: Final = (
+    Card(word="reports", path="/admin/reports", permissions=(MODERATE_POSTS,)),
     Card(word="forum", path="/admin/forum", permissions=(MANAGE_FORUM,)),
     Card(word="structure", path="/admin/structure", permissions=(MANAGE_CATEGORIES,)),
     Card(word="members", path="/admin/members", permissions=(MANAGE_MEMBERS,)),
