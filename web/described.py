@@ -45,17 +45,12 @@ from web.api_types import (
     NewBoard,
     NewCategory,
     NewReply,
-    NewReport,
     NewRole,
     NewTopic,
     Policy,
     PostAct,
     PostWritten,
     Record,
-    Reports,
-    ReportSent,
-    Resolved,
-    Resolving,
     Role,
     RoleAsked,
     RoleChange,
@@ -69,6 +64,7 @@ from web.api_types import (
     Topics,
     Written,
 )
+from web.report_types import NewReport, Reports, ReportSent, Resolved, Resolving
 
 Body = type | None
 ANYONE, SIGNED_IN = "anyone", "signed in"
