@@ -48,7 +48,7 @@ class TakenAlready(Conflict):
     def __init__(self, faster: Faster, name: str) -> None:
         resolved = f"{name} has resolved this report already: {faster.outcome}."
         super().__init__(resolved if faster.outcome else f"{name} has claimed this report.")
-        self.faster = faster
+        self.faster, self.who = faster, name
 
     def is_the_same(self, verdict: Verdict) -> bool:
         """What was asked for, by the same moderator: a second click."""

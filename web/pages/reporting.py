@@ -45,7 +45,6 @@ class Form:
     hindrance: Why | None = None
     fault: Markup | None = None
     refusal: Refusal | None = None
-    sentence: Markup | None = None  # in the reader's language, in place of the refusal's own
     action: str = field(default_factory=lambda: request.path)
 
     most: int = WORDS_GRAPHEMES
@@ -121,7 +120,7 @@ async def sent(database: Database, site: Site, find: Find, refusal: HTTPExceptio
             return report_page(site, replace(form, fault=fault))
         await deliver(database, form)
     except FORESEEN as error:
-        return report_page(site, await refused(form, error))
+        return report_page(site, replace(form, refusal=await told_of(error)))
     return redirect(request.path, code=303)
 
 
@@ -138,14 +137,17 @@ async def deliver(database: Database, form: Form) -> None:
             raise
 
 
-async def refused(form: Form, error: Exception) -> Form:
-    """The form with all that was typed, and why it was not sent; in the reader's language where it is their affair."""
-    words, sentence = asked_words(), None
-    if isinstance(error, ReportedBefore):
-        sentence = words("report.before")
-    elif isinstance(error, ReportsTooOften):
-        sentence = words("report.too_often")
-    return replace(form, refusal=await refusal_of(error), sentence=sentence)
+async def told_of(error: Exception) -> Refusal:
+    """Of one of `FORESEEN`, in the reader's language where it is their affair."""
+    refusal, words = await refusal_of(error), asked_words()
+    match error:
+        case ReportedBefore():
+            return replace(refusal, said=words("report.before"))
+        case ReportsTooOften():
+            return replace(refusal, said=words("report.too_often"))
+        case Unauthorized():
+            return replace(refusal, said=words("compose.sign_in_again"))
+    return refusal
 
 
 def report_page(site: Site, form: Form) -> Response:

@@ -7,17 +7,22 @@ import httpx
 import pytest
 
 from actors.agent import ForumAccount
+from actors.health import Board
 from daemon.pool import Pool
 from tests.standins.account_server import AccountServer
 from tests.support.forum import ANN, BOB, CAT, F, act, gone, put, reply, tid
+from tests.web.forum_rows import SITE, AwayDatabase, client_of
 from tests.web.pages.conftest import HTML
 from tests.web.pages.parsed import Parsed, parsed
 from tests.web.pages.test_admin_panel import said
 from tests.web.pages.test_moderating import REPLY_KEYS, TOPIC_PAGE, browser_of, page, sent
 from tests.web.pages.test_reporting import REPORT_ALL, VOICE_ALL, harmless
-from tests.web.signing_in import client_as
+from tests.web.signing_in import client_as, session_of
 from tests.web.staff import HELPER, PEER, REPLY, TOPIC, Scene, done, staffed
+from web.app import make_app
 from web.pages.admin.reports import HISTORY, PATH
+from web.pages.who import STALE
+from web.signed_in import COOKIE
 
 REPLY_PAGE = f"{TOPIC_PAGE}/p/{REPLY_KEYS}"
 PAYLOADS = json.loads(Path(__file__).with_name("payloads.json").read_text())
@@ -250,13 +255,57 @@ async def test_somebody_was_faster(scene: Scene) -> None:
         response = await peer.post(f"{PATH}/{number}/ban", data=typed)
         assert response.status_code == 409
         shown = parsed(response.text)
-        assert alert(shown) == "did:plc:helper has resolved this report already: dismiss."
+        assert alert(shown) == "did:plc:helper has resolved this report already, by dismissing it."
         assert [one.text.strip() for one in shown.all("textarea")] == ["Twice today", "Keep an eye"]
         assert "A matter of taste" in shown.one("form", class_="form act").text
         later = await page(peer, f"{PATH}/{number}/ban")
         assert not later.all("textarea")
         assert "Dismissed" in said(later, "strong")
     assert scene.server.written == []
+
+
+@pytest.mark.parametrize(("whose", "status", "sentence"), [(PEER, 403, STALE), (None, 401, "Sign in again")])
+async def test_a_session_that_ended(scene: Scene, whose: str | None, status: int, sentence: str) -> None:
+    """Or that is another by now: the form comes back, and nothing is done."""
+    number = await reported(scene)
+    async with browser_of(scene, "moderator") as browser:
+        form = await page(browser, f"{PATH}/{number}/ban")
+        csrf = form.all("input", name="csrf")[0].attributes["value"]
+        browser.cookies.clear()
+        if whose is not None:
+            browser.cookies.set(COOKIE, await session_of(scene.index.database, whose))
+        typed = {"csrf": csrf, "reason": "Twice today", "note": "Keep an eye", "end": "day"}
+        response = await browser.post(f"{PATH}/{number}/ban", data=typed)
+        assert response.status_code == status
+        shown = parsed(response.text)
+        assert sentence in alert(shown)
+        assert [one.text.strip() for one in shown.all("textarea")] == ["Twice today", "Keep an eye"]
+        assert shown.one("option", selected="").attributes["value"] == "day"
+        assert ("Reported by" in response.text) == (whose is not None)
+    assert scene.server.written == []
+
+
+async def test_while_the_database_is_away() -> None:
+    async with client_of(make_app(AwayDatabase(), Board(), SITE)) as browser:
+        browser.headers.update(HTML)
+        response = await browser.post(f"{PATH}/1/hide", data={"reason": "Twice today", "note": "Keep an eye"})
+        assert response.status_code == 503
+        shown = parsed(response.text)
+        assert [one.text.strip() for one in shown.all("textarea")] == ["Twice today", "Keep an eye"]
+
+
+async def test_in_german(scene: Scene) -> None:
+    """Who was faster, too."""
+    number = await reported(scene)
+    async with browser_of(scene, "moderator") as browser, browser_of(scene, PEER) as peer:
+        peer.headers["Accept-Language"] = "de"
+        csrf = (await page(peer, PATH)).all("input", name="csrf")[0].attributes["value"]
+        await clicked(browser, PATH, f"{PATH}/{number}/claim")
+        response = await peer.post(f"{PATH}/{number}/claim", data={"csrf": csrf})
+        assert alert(parsed(response.text)) == "did:plc:helper hat diese Meldung übernommen."
+        await sent(browser, f"{PATH}/{number}/hide", reason="Insult")
+        response = await peer.post(f"{PATH}/{number}/dismiss", data={"csrf": csrf, "note": ""})
+        assert "bereits erledigt: Der Beitrag ist verborgen." in alert(parsed(response.text))
 
 
 async def test_read_only(scene: Scene) -> None:

@@ -25,6 +25,7 @@ from web.forum_writing import Hindered, Pen
 from web.pages.refusals import Refusal, refusal_of
 from web.pages.showing import asked_words, show
 from web.pages.who import asked_viewer
+from web.reporting import TakenAlready
 from web.site import Site
 
 
@@ -84,6 +85,9 @@ async def told_of(error: Exception) -> Refusal:
     match error:
         case Hindered():
             return replace(refusal, said=words(f"admin.why.{error.why}", count=error.count))
+        case TakenAlready():
+            said = words("admin.reports.taken." + (error.faster.outcome or "claimed"), name=error.who)
+            return replace(refusal, said=said)
         case Unauthorized():
             return replace(refusal, said=words("compose.sign_in_again"))
     return refusal

@@ -11,7 +11,7 @@ from typing import Final
 
 from quart import Quart, Response, redirect, request
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import Forbidden, NotFound
+from werkzeug.exceptions import Forbidden, HTTPException, NotFound
 from werkzeug.wrappers import Response as Redirection
 
 from actors.agent import ForumAccount
@@ -23,9 +23,10 @@ from forum.reads.viewers import Viewer
 from forum.records.syntax import is_did
 from forum.reports import WORDS_BYTES, WORDS_GRAPHEMES, Outcome, Verdict
 from web.next_path import local_path
-from web.pages.admin.panel import Desk, admitted, panel
+from web.pages.admin.panel import Desk, admitted, panel, told_of
 from web.pages.moderating import ENDS, LONGEST_REASON, Deed, asked_until
-from web.pages.refusals import FORESEEN, Refusal, refusal_of
+from web.pages.refusals import FORESEEN, Refusal
+from web.pages.who import keep_form
 from web.params import cursor_for, id_from, numbered, place_from
 from web.reporting import NO_REPORT, claim_report, give_report_back, resolve_report
 from web.reports import OUTCOMES
@@ -61,6 +62,7 @@ def add_report_pages(app: Quart, database: Database, site: Site, account: ForumA
         ("POST", resolving, partial(resolve, database, site, account)),
     ):
         app.add_url_rule(rule, endpoint=f"{method} {rule}", view_func=handler, methods=[method])
+    keep_form(app, f"POST {resolving}", partial(resolve, database, site, account))
 
 
 async def show_queue(database: Database, site: Site) -> Response:
@@ -92,7 +94,7 @@ async def change_claim(database: Database, site: Site, change: Change, report_id
     try:
         await change(database, desk.viewer.did, number)
     except FORESEEN as error:
-        refusal = await refusal_of(error)
+        refusal = await told_of(error)
         async with database.connection() as connection:
             return await queue_page(connection, site, desk, refusal=refusal)
     back = local_path((await request.form).get("next"))
@@ -112,52 +114,72 @@ async def queue_page(connection: Connection, site: Site, desk: Desk, *, refusal:
 
 
 async def show_resolving(database: Database, site: Site, report_id: str, word: str) -> Response:
+    outcome, number = outcome_named(word), id_from(report_id)
     async with database.connection() as connection:
-        desk, item, outcome = await asked_item(connection, site, report_id, word)
-    return resolve_page(site, desk, item, outcome, MultiDict(), None)
+        desk, item = await asked_item(connection, site, number, outcome)
+    return resolve_page(site, desk, item, outcome, MultiDict())
 
 
 async def resolve(
-    database: Database, site: Site, account: ForumAccount, report_id: str, word: str
+    database: Database,
+    site: Site,
+    account: ForumAccount,
+    report_id: str,
+    word: str,
+    refusal: HTTPException | None = None,
 ) -> Response | Redirection:
-    form = await request.form
-    async with database.connection() as connection:
-        desk, item, outcome = await asked_item(connection, site, report_id, word)
-    verdict = Verdict(
-        report_id=item.report.id,
-        outcome=outcome,
-        by=desk.viewer.did,
-        reason=form.get("reason", "").strip() or None,
-        note=form.get("note", "").strip() or None,
-    )
+    """Back to the queue; or the form again, with all that was typed, even if nobody knows any more who sends it."""
+    form, outcome, number = await request.form, outcome_named(word), id_from(report_id)
+    desk, item = None, None
     try:
+        async with database.connection() as connection:
+            desk, item = await asked_item(connection, site, number, outcome)
+        if refusal is not None:
+            raise refusal
         until = asked_until(form) if outcome == "ban" else None
+        verdict = verdict_in(form, number, outcome, by=desk.viewer.did)
         await resolve_report(database, site, account, desk.viewer, verdict, until=until)
     except FORESEEN as error:
-        return resolve_page(site, desk, item, outcome, form, await refusal_of(error))
+        return resolve_page(site, desk, item, outcome, form, await told_of(error))
     return redirect(PATH, code=303)
 
 
-async def asked_item(connection: Connection, site: Site, report_id: str, word: str) -> tuple[Desk, Item, Outcome]:
-    """A report and how it is to be resolved, for who may: 401, 403, 404 otherwise."""
-    desk = await admitted(connection, site, MODERATE_POSTS)
+def outcome_named(word: str) -> Outcome:
     outcome = next((one for one in OUTCOMES if one == word), None)
-    report = await report_by_id(connection, desk.viewer.did, id_from(report_id))
-    if outcome is None or report is None:
+    if outcome is None:
+        raise NotFound("There is no such act.")
+    return outcome
+
+
+def verdict_in(form: MultiDict[str, str], report_id: int, outcome: Outcome, *, by: str) -> Verdict:
+    reason, note = (form.get(name, "").strip() or None for name in ("reason", "note"))
+    return Verdict(report_id=report_id, outcome=outcome, by=by, reason=reason, note=note)
+
+
+async def asked_item(connection: Connection, site: Site, number: int, outcome: Outcome) -> tuple[Desk, Item]:
+    """A report, for who may resolve it so: 401, 403, 404 otherwise."""
+    desk = await admitted(connection, site, MODERATE_POSTS)
+    report = await report_by_id(connection, desk.viewer.did, number)
+    if report is None:
         raise NotFound(NO_REPORT)
     if outcome == "ban" and not desk.viewer.may(BAN_USERS):
         raise Forbidden("Insufficient permissions")
     beneath = await beneath_of(connection, site, desk.viewer, [report])
-    return desk, item_of(report, desk.viewer, beneath), outcome
+    return desk, item_of(report, desk.viewer, beneath)
 
 
 def resolve_page(
-    site: Site, desk: Desk, item: Item, outcome: Outcome, form: MultiDict[str, str], refusal: Refusal | None
+    site: Site,
+    desk: Desk | None,
+    item: Item | None,
+    outcome: Outcome,
+    form: MultiDict[str, str],
+    refusal: Refusal | None = None,
 ) -> Response:
     """Without a reason in the form the page offers one. It is public, so it has none of the reporters' words in it."""
     return panel(
         site, "resolve.html", desk, refusal=refusal,
-        item=item, outcome=outcome, may=any(deed.word == outcome for deed in item.deeds),
+        item=item, outcome=outcome, may=item is not None and any(deed.word == outcome for deed in item.deeds),
         reason=form.get("reason"), note=form.get("note", ""), end=form.get("end", "never"),
         ends=list(ENDS) if outcome == "ban" else [],
         longest=LONGEST_REASON, most_note=WORDS_GRAPHEMES, most_typed=WORDS_BYTES,
