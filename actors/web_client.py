@@ -55,7 +55,7 @@ class Guard(httpcore.AsyncNetworkBackend):
 
     def __init__(self, *, allow_private: bool) -> None:
         self._allow_private = allow_private
-        self._inner = httpcore.AnyIOBackend()
+        self._inner = httpcore.TrioBackend()
 
     async def connect_tcp(
         self,
