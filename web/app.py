@@ -36,6 +36,7 @@ from web.origin import add_origin_check
 from web.page_cache import PageCache, cache_pages
 from web.pages import add_pages
 from web.pages.dressing import add_dressing
+from web.parts import Parts
 from web.posts import add_posts
 from web.reports import add_reports
 from web.roles import add_roles
@@ -85,49 +86,41 @@ def make_app(
     def own() -> Vitals:
         return take(board, trends, None if pool_figures is None else pool_figures())
 
-    app = make_inner_app(database, own, site, account, door, stop, live or Live(), looks)
-    finishing = finish_responses(app)
+    parts = Parts(database=database, site=site, account=account, door=door, own=own, looks=looks, stop=stop)
+    finishing = finish_responses(make_inner_app(parts, live or Live()))
     return log_requests(refuse_oddities(cache_pages(finishing, cache, looks.now) if cache else finishing))
 
 
-def make_inner_app(
-    database: Database,
-    own: Callable[[], Vitals],
-    site: Site,
-    account: ForumAccount,
-    door: Door | Closed,
-    stop: trio.Event,
-    live: Live,
-    looks: Looks,
-) -> QuartTrio:
+def make_inner_app(parts: Parts, live: Live) -> QuartTrio:
     """The app without its covers."""
+    database, site, account, door, stop = parts.database, parts.site, parts.account, parts.door, parts.stop
+    desk = desk_of(database, site, door)
+    shop = Workshop(database=database, site=site, account=account, looks=parts.looks)
     app = QuartTrio("web", static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=LONGEST_BODY, BODY_TIMEOUT=BODY_SECONDS, RESPONSE_TIMEOUT=RESPONSE_SECONDS)
     app.after_request(add_headers)
-    add_dressing(app, database, site, looks)
+    add_dressing(app, database, site, parts.looks)
     add_errors(app)
     add_origin_check(app, site)
     add_limits(app, site)
-    add_health(app, database, own, account)
+    add_health(app, database, parts.own, account)
     add_openapi(app)
     add_api(app, database, site)
     add_auth(app, database, site, door)
     add_client_documents(app, database, site, door)
     add_sessions(app, database, site, door)
     add_admin(app, database, site, stop)
-    add_actors_api(app, database, site, own)
+    add_actors_api(app, database, site, parts.own)
     add_forum_itself(app, database, site, account)
     add_structure(app, database, site, account)
     add_members(app, database, site, account)
     add_roles(app, database, site, account)
-    shop = Workshop(database=database, site=site, account=account, looks=looks)
     add_themes(app, shop)
     add_moderation(app, database, site, account)
     add_mod_log(app, database, site)
     add_reports(app, database, site, account)
-    desk = desk_of(database, site, door)
     add_posts(app, desk)
-    add_pages(app, database, site, account, door, desk, own, shop, stop)
+    add_pages(app, parts, desk, shop)
     add_live(app, database, site, live, stop)
     return app
 

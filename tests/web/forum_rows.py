@@ -21,6 +21,7 @@ from web.app import make_inner_app
 from web.door import CLOSED
 from web.live import Live
 from web.looks import Looks
+from web.parts import Parts
 from web.site import Site
 
 FORUM_DID = "did:plc:forum"
@@ -180,8 +181,16 @@ def inner_app() -> QuartTrio:
     """The app without its covers and without a database, for its routes."""
     database = AwayDatabase()
     own = partial(take, Board(), Trends(), None)
-    looks = Looks(database, FORUM_DID)
-    return make_inner_app(database, own, SITE, account_of(None), CLOSED, trio.Event(), Live(), looks)
+    parts = Parts(
+        database=database,
+        site=SITE,
+        account=account_of(None),
+        door=CLOSED,
+        own=own,
+        looks=Looks(database, FORUM_DID),
+        stop=trio.Event(),
+    )
+    return make_inner_app(parts, Live())
 
 
 def client_of(app: object) -> httpx.AsyncClient:

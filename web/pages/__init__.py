@@ -4,13 +4,8 @@ A handler parses, asks `forum.reads`, and hands what it got to a template. Where
 are called in `web/words/`, how they look in `web/static/`.
 """
 
-import trio
 from quart import Quart
 
-from actors.agent import ForumAccount
-from forum.database import Database
-from web.condition import Own
-from web.door import Closed, Door
 from web.pages.account import add_account
 from web.pages.admin import add_admin_pages
 from web.pages.assets import add_assets
@@ -23,32 +18,23 @@ from web.pages.reading import add_reading
 from web.pages.reporting import add_reporting
 from web.pages.who import add_form_check
 from web.pages.writing import add_writing
-from web.site import Site
+from web.parts import Parts
 from web.theming import Workshop
 from web.writing import Desk
 
 
-def add_pages(
-    app: Quart,
-    database: Database,
-    site: Site,
-    account: ForumAccount,
-    door: Door | Closed,
-    desk: Desk,
-    own: Own,
-    shop: Workshop,
-    stop: trio.Event,
-) -> None:
+def add_pages(app: Quart, parts: Parts, desk: Desk, shop: Workshop) -> None:
     """Hang all of them into the app."""
+    database, site, account = parts.database, parts.site, parts.account
     add_form_check(app)
     add_assets(app)
     add_reading(app, database, site)
-    add_account(app, database, site, door)
+    add_account(app, database, site, parts.door)
     add_writing(app, desk)
     add_reporting(app, database, site)
     add_previewing(app, desk)
     add_moderating(app, database, site, account)
-    add_admin_pages(app, database, site, account, own, shop, stop)
+    add_admin_pages(app, parts, shop)
     add_feeds(app, database, site)
     add_machines(app, database, site)
     add_error_pages(app, database, site)
