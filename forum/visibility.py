@@ -10,7 +10,7 @@ from forum.changes import Changes
 from forum.database import Connection
 
 MANY = 2_000  # posts: more take so long that nobody should be made to wait for them
-SOME = 10_000  # of them in one transaction: fewer take longer in all, for the counts of their topics
+SOME = 10_000  # of them in one transaction: each looks through all that its author wrote
 
 DECIDE_ACCOUNTS = """
 UPDATE accounts a SET banned = d.banned
@@ -59,17 +59,19 @@ UPDATE posts p SET shown = NOT p.shown
            AND q.shown <> is_shown(q.deleted_at, q.hidden, a.status, a.banned, q.rkey,
                                    CASE WHEN q.root_uri IS NULL THEN a.topics_until ELSE a.replies_until END,
                                    t.locked)
-         LIMIT {most}) AS v
+         {part}) AS v
  WHERE p.id = v.id
 RETURNING coalesce(p.root_uri, p.uri) AS topic_uri
 """
-SHOW_BY_AUTHOR = _SHOW.format(which="q.did = ANY ($1::text[])", most="ALL")
-SHOW_SOME_BY_AUTHOR = _SHOW.format(which="q.did = ANY ($1::text[])", most=SOME)
+SHOW_BY_AUTHOR = _SHOW.format(which="q.did = ANY ($1::text[])", part="LIMIT ALL")
+# Topic by topic, so that each is counted anew once and not in every transaction.
+SHOW_SOME_BY_AUTHOR = _SHOW.format(which="q.did = ANY ($1::text[])", part=f"ORDER BY q.root_uri LIMIT {SOME}")
 # Shown or not: said so that both of its partial indexes serve.
 SHOW_IN_TOPIC = _SHOW.format(
-    which="q.root_uri = ANY ($1::text[]) AND q.shown OR q.root_uri = ANY ($1::text[]) AND NOT q.shown", most="ALL"
+    which="q.root_uri = ANY ($1::text[]) AND q.shown OR q.root_uri = ANY ($1::text[]) AND NOT q.shown",
+    part="LIMIT ALL",
 )
-SHOW_POSTS = _SHOW.format(which="q.uri = ANY ($1::text[])", most="ALL")
+SHOW_POSTS = _SHOW.format(which="q.uri = ANY ($1::text[])", part="LIMIT ALL")
 
 WROTE_MUCH = "SELECT count(*) = $2 FROM (SELECT FROM posts WHERE did = ANY ($1::text[]) LIMIT $2) AS p"
 PUT_OFF = "INSERT INTO unsettled (did) SELECT s FROM unnest($1::text[]) AS s ORDER BY s ON CONFLICT DO NOTHING"
