@@ -17,7 +17,7 @@ from forum.records.names import MOD_ACTION
 from forum.records.syntax import is_tid, tid_of, tid_time
 from tests.support.database import with_databases
 from tests.support.forum import ANN, BOB, CAT, F, Index, act, gone, put, reply, tid, topic, uri
-from tests.support.index import Repos, build, miscounts_of, state_of
+from tests.support.index import build, miscounts_of, repos_of, state_of
 
 TOPIC, REPLY = uri(ANN, 1), uri(BOB, 2)
 FUTURE, PAST = "2999-01-01T00:00:00Z", "2023-12-01T00:00:00Z"
@@ -277,14 +277,3 @@ def test_any_order_ends_as_a_rebuild_does(order: list[RecordOp], postgres_dsn: s
                 assert await state_of(one) == await state_of(other)
 
     trio.run(main)
-
-
-def repos_of(history: Sequence[RecordOp]) -> Repos:
-    """What the repositories hold in the end."""
-    repos: dict[str, dict[str, dict[str, RecordOp]]] = {}
-    for op in history:
-        records = repos.setdefault(op.did, {}).setdefault(op.collection, {})
-        records[op.rkey] = op
-        if op.record is None:
-            del records[op.rkey]
-    return repos

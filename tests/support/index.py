@@ -4,7 +4,7 @@ Compared: uris, cids, visible fields, the order of topics and replies, counts. N
 and what depends on when we first saw something.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from forum import ledger
@@ -108,6 +108,17 @@ async def build(database: Database, forum_did: str, repos: "Repos", *, rev: str,
                 )
                 await ledger.apply_pages(tx, [page], forum_did=forum_did)
             await ledger.finish_snapshots(tx, [(snapshot, marks[did])])
+
+
+def repos_of(history: Sequence[RecordOp]) -> Repos:
+    """What the repositories hold in the end."""
+    repos: dict[str, dict[str, dict[str, RecordOp]]] = {}
+    for op in history:
+        records = repos.setdefault(op.did, {}).setdefault(op.collection, {})
+        records[op.rkey] = op
+        if op.record is None:
+            del records[op.rkey]
+    return repos
 
 
 def op(did: str, collection: str, rkey: str, rev: str, record: dict[str, Any] | None, cid: str | None) -> RecordOp:
