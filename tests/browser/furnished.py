@@ -66,6 +66,7 @@ async def furnish(database: Database) -> None:
         await rows.reply(BOB, topic)
     for _ in range(30):
         await rows.topic(BOB, title=None)
+    await rows.topic(ANN, board=3, title="Slugs and snails")
 
 
 async def people(rows: Rows) -> None:
@@ -80,6 +81,7 @@ async def boards(rows: Rows) -> None:
     await rows.category(1)
     await rows.board(1)
     await rows.board(2)
+    await rows.board(3)
     description = f"What grows, {LONG_WORD} included"
     await rows.run(
         "UPDATE boards SET name = $1, description = $2 WHERE uri = $3", "Outdoors", description, board_uri(1)
