@@ -6,7 +6,7 @@
 #   make test    all tests
 #   make check   what must hold before a change is pushed: format, lint, types, import contracts, tests
 #   make soak    eighty crashes in a row, thirty of them in the middle of a backfill
-#   make bench   how fast it is here
+#   make bench   how fast it is here; with what Lighthouse says of pages after `make lighthouse`
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
@@ -16,11 +16,12 @@ BIN = .venv/bin
 NETWORK = tests/network
 COLLECTION = bruno
 BROWSER = tests/browser
+AUDITOR = bench/npm
 PYTEST_ARGS ?= -n 2 --dist worksteal
 KILLS ?= 50
 BACKFILL_KILLS ?= 30
 
-.PHONY: demo test check lint format soak bench setup network api-client browser chromium clean
+.PHONY: demo test check lint format soak bench setup network api-client browser lighthouse chromium clean
 
 demo: setup network
 	@$(BIN)/python -m demo
@@ -52,6 +53,7 @@ setup: .venv/.synced
 network: $(NETWORK)/node_modules/.installed
 api-client: $(COLLECTION)/node_modules/.installed
 browser: chromium $(BROWSER)/node_modules/.installed
+lighthouse: setup network chromium $(AUDITOR)/node_modules/.installed
 
 .venv/.synced: uv.lock pyproject.toml | $(UV)
 	$(UV) sync --frozen --quiet --python $(PYTHON)
@@ -83,6 +85,12 @@ $(BROWSER)/node_modules/.installed: $(BROWSER)/package-lock.json
 	cd $(BROWSER) && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
+# What judges pages for the measurements; it runs on the Node that the test network brings.
+$(AUDITOR)/node_modules/.installed: $(AUDITOR)/package-lock.json
+	@command -v npm >/dev/null || { echo "Node with npm is needed for Lighthouse."; exit 1; }
+	cd $(AUDITOR) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
 # Debian's own, and a font to read by.
 chromium:
 	@command -v chromium >/dev/null || { \
@@ -93,4 +101,4 @@ chromium:
 		apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core >/dev/null; }
 
 clean:
-	rm -rf .venv .venv-tools $(NETWORK)/node_modules $(COLLECTION)/node_modules $(BROWSER)/node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-tools $(NETWORK)/node_modules $(COLLECTION)/node_modules $(BROWSER)/node_modules $(AUDITOR)/node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -4,7 +4,7 @@ import sys
 
 import trio
 
-from bench import backfill, flood, ingest, latency, memory, moderating, pages, sign_in, start, writing
+from bench import backfill, flood, ingest, latency, lighthouse, memory, moderating, pages, sign_in, start, writing
 from bench.measure import table
 from daemon.logs import configure_logs
 
@@ -12,7 +12,10 @@ from daemon.logs import configure_logs
 def run_all(*, quick: bool) -> None:
     configure_logs("error")
     rows = []
-    for module in (ingest, flood, latency, moderating, pages, sign_in, writing, memory, start, backfill):
+    modules = [ingest, flood, latency, moderating, pages, sign_in, writing, memory, start, backfill]
+    if lighthouse.is_installed():
+        modules.append(lighthouse)
+    for module in modules:
         print(f"{module.__name__} …", file=sys.stderr, flush=True)
         rows += trio.run(module.measure, module.QUICK if quick else module.FULL)
     print(table(rows))
