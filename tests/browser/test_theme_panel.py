@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, expect
+from playwright.sync_api import Browser, FrameLocator, Page, Route, expect
 
 from actors.agent import ForumAccount
 from daemon.pool import Pool
@@ -20,6 +20,7 @@ from tests.e2e.scene import Scene
 from tests.web.conftest import account, server
 from tests.web.forum_rows import FORUM_DID
 from tests.web.signing_in import session_of
+from web.pages.assets import asset_path
 from web.signed_in import COOKIE
 
 __all__ = ["account", "server"]
@@ -137,6 +138,23 @@ async def test_while_one_edits(database: Pool, account: ForumAccount, chromium: 
         expect(sample(page).locator("main")).to_be_hidden()
         assert page.locator("main").first.is_visible()
         assert page.url.endswith("/new")
+
+    await in_panel(database, account, chromium, walk)
+
+
+async def test_edited_before_the_script_came(database: Pool, account: ForumAccount, chromium: Chromium) -> None:
+    """What was typed meanwhile is in the sample as well."""
+    held: list[Route] = []
+
+    def walk(owner: Visitor) -> None:
+        page = owner.page
+        page.route(f"**{asset_path('theme.js')}", lambda route: held.append(route))
+        page.goto(f"{PATH}/new", wait_until="commit")
+        page.locator("#token-accent").fill("#aa0000")
+        while not held:
+            page.wait_for_timeout(10)
+        held[0].continue_()
+        expect(sample(page).locator(".button").first).to_have_css("background-color", RED)
 
     await in_panel(database, account, chromium, walk)
 

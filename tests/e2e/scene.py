@@ -28,6 +28,15 @@ class Scene:
     index: Pool
     data_dir: Path
 
+    async def epoch(self) -> int:
+        """How often somebody began to lead. Of that health says nothing: all daemons of a forum say the same there."""
+        async with self.index.connection() as connection:
+            return int(await connection.fetchval("SELECT epoch FROM leader"))
+
+    async def is_led_since(self, epoch: int) -> bool:
+        """Whether another took over."""
+        return await self.epoch() > epoch
+
     def daemon(self, **more: str) -> AbstractAsyncContextManager[Daemon]:
         """A daemon on this test's database."""
         return running_daemon(self.settings(**more))

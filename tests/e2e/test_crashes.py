@@ -50,11 +50,13 @@ async def test_kill_leader(scene: Scene) -> None:
     """Of two daemons on one database one follows the stream; when it dies the other takes over where it was."""
     async with scene.daemon() as leader:
         await wait_until(leader.follows)
+        epoch = await scene.epoch()
         async with scene.daemon() as other:
             async with under_load(scene, seed=SEED) as load:
                 await load.wait_writes(20)
-                assert not await other.follows()
+                assert not await scene.is_led_since(epoch)
                 await leader.kill()
+                await wait_until(lambda: scene.is_led_since(epoch))
                 await wait_until(other.follows)
                 await load.wait_writes(20)
             await scene.wait_equal()

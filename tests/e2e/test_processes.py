@@ -80,17 +80,13 @@ async def test_another_takes_over(scene: Scene) -> None:
     async with scene.processes(2) as daemon:
         await wait_until(lambda: both_are_there(daemon))
         await wait_until(daemon.follows)
+        epoch = await scene.epoch()
         async with scene.index.connection() as connection:
-            epoch = await connection.fetchval("SELECT epoch FROM leader")
             await connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = $1",
                 0x61746263,
             )
 
-        async def is_led_anew() -> bool:
-            async with scene.index.connection() as connection:
-                return bool(await connection.fetchval("SELECT epoch > $1 FROM leader", epoch))
-
-        await wait_until(is_led_anew)
+        await wait_until(lambda: scene.is_led_since(epoch))
         await scene.topic(ann, "Still here")
         await scene.wait_equal()

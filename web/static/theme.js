@@ -10,6 +10,7 @@ form.addEventListener("input", () => {
   clearTimeout(waiting);
   waiting = setTimeout(show, 150);
 });
+if ([...form.elements].some((field) => field.value !== (field.defaultValue ?? field.value))) show(); // while this came
 
 function addPicker(field) {
   const picker = document.createElement("input");
@@ -53,8 +54,10 @@ async function fetchPage() {
 
 // The policy of this page allows the one style it came with, and no other element; a sheet made by a script is none.
 function dress(source) {
+  const first = frame.contentDocument.querySelector("style");
+  if (!first) return frame.addEventListener("load", () => dress(source), { once: true });
   const sheet = new frame.contentWindow.CSSStyleSheet();
   sheet.replaceSync(/<style>([^]*?)<\/style>/.exec(source)[1]);
-  frame.contentDocument.querySelector("style").disabled = true;
+  first.disabled = true;
   frame.contentDocument.adoptedStyleSheets = [sheet];
 }
