@@ -10,6 +10,8 @@ from typing import Any
 
 from forum.permissions import (
     BAN_USERS,
+    CREATE_POSTS,
+    CREATE_TOPICS,
     LOCK_TOPICS,
     MANAGE_CATEGORIES,
     MANAGE_FORUM,
@@ -106,7 +108,7 @@ SIGNED, FORUM, THEMES = (SIGNED_IN,), (MANAGE_FORUM,), (MANAGE_THEMES,)
 PLACES: Mapping[str, Any] = {"who": (MANAGE_CATEGORIES,), "refuses": (400, 404, 409, 503)}  # Any: fields of Call
 RANKS: Mapping[str, Any] = {"who": (MANAGE_ROLES,), "refuses": (400, 404, 409, 503)}
 LOOKS: Mapping[str, Any] = {"who": THEMES, "refuses": (400, 404, 409, 503)}
-WRITING: Mapping[str, Any] = {"who": SIGNED, "refuses": (400, 403, 404, 409, 429, 502, 503)}
+WRITING: Mapping[str, Any] = {"refuses": (400, 403, 404, 409, 429, 502, 503)}
 
 CALLS: Mapping[str, Call] = {
     "GET /api/openapi.json": read("This description.", Record),
@@ -122,10 +124,14 @@ CALLS: Mapping[str, Call] = {
         "A board's topics, pinned ones first.", Topics, query=(*LIST, "sort"), refuses=(400, 404)
     ),
     "GET /api/topics/<topic_id>": read("A topic and its replies.", Thread, query=LIST, refuses=(400, 404)),
-    "POST /api/topics": Call(says="Start a topic.", answers={201: PostWritten}, body=NewTopic, **WRITING),
-    "POST /api/posts": Call(says="Reply to a post.", answers={201: PostWritten}, body=NewReply, **WRITING),
-    "PUT /api/posts/<post_id>": read("Change a post of one's own.", PostWritten, body=Edit, **WRITING),
-    "DELETE /api/posts/<post_id>": read("Delete a post of one's own.", Done, **WRITING),
+    "POST /api/topics": Call(
+        says="Start a topic.", answers={201: PostWritten}, who=(CREATE_TOPICS,), body=NewTopic, **WRITING
+    ),
+    "POST /api/posts": Call(
+        says="Reply to a post.", answers={201: PostWritten}, who=(CREATE_POSTS,), body=NewReply, **WRITING
+    ),
+    "PUT /api/posts/<post_id>": read("Change a post of one's own.", PostWritten, who=SIGNED, body=Edit, **WRITING),
+    "DELETE /api/posts/<post_id>": read("Delete a post of one's own.", Done, who=SIGNED, **WRITING),
     "GET /api/auth/login": Call(
         says="Go and sign in.", answers={303: None}, query=("handle", "next"), refuses=(400, 403, 429, 502, 503)
     ),

@@ -1,18 +1,22 @@
 """Servers of several members behind one client, and OAuth as it is towards them, without browsers, keys and proofs.
 
-A refresh token is taken once; the second time ends the grant, as on a real server.
+A refresh token is taken once; the second time ends the grant, as on a real server. Signing in is allowed at once.
 """
 
+import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import httpx
 import trio
 
-from actors.oauth import Grant, GrantOver
+from actors.oauth import Grant, GrantOver, SignIn
 from actors.web_client import Answer, WebClient
 from forum.errors import Unavailable
+from forum.protocol.oauth import Client, client_of
 from tests.standins.account_server import AccountServer
+from tests.standins.oauth import sign_in_of
 from tests.standins.wire import Wire
 
 
@@ -20,6 +24,7 @@ from tests.standins.wire import Wire
 class MemberServers:
     """Each member's own server, by its host; stands for `OAuth` where that is given to somebody."""
 
+    client: Client | None = field(default_factory=lambda: client_of("http://127.0.0.1:3000"))
     servers: dict[str, AccountServer] = field(default_factory=dict)
     refreshed: list[str] = field(default_factory=list)  # whose, each time it was asked for
     gate: trio.Event = field(default_factory=trio.Event)  # answers to refreshing wait for it
@@ -51,6 +56,15 @@ class MemberServers:
 
     def of(self, did: str) -> AccountServer:
         return self.servers[f"{did.rpartition(':')[2]}.example.org"]
+
+    async def begin(self, account: str) -> SignIn:
+        return sign_in_of(account, f"did:plc:{account.partition('.')[0]}", f"https://{account}", secrets.token_hex(8))
+
+    async def finish(self, sign_in: SignIn, answer: Mapping[str, str]) -> Grant:
+        return self.grant(sign_in.did or "")
+
+    async def revoke(self, grant: Grant) -> None:
+        self.of(grant.did).forget_session()
 
     async def refresh(self, grant: Grant) -> Grant:
         server = self.of(grant.did)
