@@ -5,6 +5,8 @@
 
 from typing import Any, Literal, NotRequired, TypedDict
 
+from web.api_words import BoardUri, CategoryUri, Cid, Did, Id, Moment, Order, Permission, RoleUri, Said, ThemeUri
+
 Record = dict[str, Any]  # Any: JSON of a lexicon's record
 
 
@@ -17,12 +19,58 @@ class Done(TypedDict):
 
 
 class Author(TypedDict):
-    did: str
+    did: Did
     handle: str | None
 
 
+class DatabaseHealth(TypedDict):
+    status: Literal["up", "down"]
+    latency_ms: float
+
+
+class FirehoseHealth(TypedDict):
+    status: Literal["up", "down"]
+    connected: bool
+    last_event_at: NotRequired[Moment]
+
+
+class AgentHealth(TypedDict):
+    status: Literal["authenticated", "retrying", "failed", "unavailable", "initializing"]
+    authenticated: bool
+    last_auth_attempt: NotRequired[Moment]
+    retry_count: NotRequired[int]
+    next_retry_at: NotRequired[Moment]
+    error: NotRequired[str]
+
+
+class Services(TypedDict):
+    database: DatabaseHealth
+    firehose: FirehoseHealth
+    forumAgent: AgentHealth
+
+
+class ActorHealth(TypedDict):
+    name: str
+    process: int
+    state: str
+    since: Moment
+    hanging: bool
+    restarts: int
+    inboxDepth: int
+    perSecond: float
+
+
+class Health(TypedDict):
+    status: Literal["healthy", "degraded", "unhealthy"]
+    timestamp: Moment
+    services: Services
+    actors: list[ActorHealth]
+    staleRepos: NotRequired[int]
+    openGaps: NotRequired[int]
+
+
 class Forum(TypedDict):
-    did: str
+    did: Did
     uri: str
     name: str
     description: str | None
@@ -33,12 +81,12 @@ class Forum(TypedDict):
 
 
 class ForumChange(TypedDict, total=False):
-    name: str
+    name: Said
     description: str | None
 
 
 class Category(TypedDict):
-    id: str
+    id: Id
     uri: str
     name: str
     description: str | None
@@ -52,14 +100,14 @@ class Categories(TypedDict):
 
 class LastPost(TypedDict):
     uri: str
-    topicId: str
+    topicId: Id
     title: str | None
     author: Author | None
-    createdAt: str
+    createdAt: Moment
 
 
 class Board(Category):
-    categoryId: str | None
+    categoryId: Id | None
     categoryUri: str | None
     topicCount: int
     replyCount: int
@@ -71,26 +119,26 @@ class Boards(TypedDict):
 
 
 class Post(TypedDict):
-    id: str
-    did: str
+    id: Id
+    did: Did
     rkey: str
     uri: str
     title: str | None
     text: str
-    parentPostId: str | None
-    createdAt: str
+    parentPostId: Id | None
+    createdAt: Moment
     author: Author | None
     content: NotRequired[Record]
-    editedAt: NotRequired[str]
+    editedAt: NotRequired[Moment]
     deleted: NotRequired[Literal[True]]
 
 
 class Topic(Post):
     forumUri: str
     boardUri: str
-    boardId: str
+    boardId: Id
     replyCount: int
-    lastReplyAt: str | None
+    lastReplyAt: Moment | None
     locked: bool
     pinned: bool
 
@@ -107,7 +155,7 @@ class Topics(Part):
 
 
 class Thread(Part):
-    topicId: str
+    topicId: Id
     locked: bool
     pinned: bool
     total: int
@@ -125,33 +173,37 @@ class PostWritten(Written):
 
 
 class NewTopic(TypedDict):
-    title: str
-    text: str
-    boardUri: str
+    title: Said
+    text: Said
+    boardUri: BoardUri
 
 
 class NewReply(TypedDict):
-    text: str
-    rootPostId: str
-    parentPostId: str
+    text: Said
+    rootPostId: Id
+    parentPostId: Id
 
 
 class Edit(TypedDict):
-    text: str
-    title: NotRequired[str | None]
-    cid: NotRequired[str | None]
+    text: Said
+    title: NotRequired[Said | None]
+    cid: NotRequired[Cid | None]
 
 
 class SignedIn(TypedDict):
     authenticated: Literal[True]
-    did: str
+    did: Did
     handle: str | None
 
 
+class NotSignedIn(Error):
+    authenticated: Literal[False]
+
+
 class Session(TypedDict):
-    id: str
-    createdAt: str
-    seenAt: str
+    id: Id
+    createdAt: Moment
+    seenAt: Moment
     userAgent: str | None
     current: bool
 
@@ -162,21 +214,21 @@ class Sessions(TypedDict):
 
 class BackfillStarted(TypedDict):
     message: str
-    id: NotRequired[str]
+    id: NotRequired[Id]
     type: NotRequired[str]
     status: NotRequired[str]
 
 
 class Backfill(TypedDict):
-    id: str
+    id: Id
     status: Literal["in_progress", "completed", "failed", "cancelled"]
     type: str
     didsTotal: int
     didsProcessed: int
     recordsIndexed: int
     errorCount: int
-    startedAt: str
-    completedAt: str | None
+    startedAt: Moment
+    completedAt: Moment | None
     errorMessage: str | None
 
 
@@ -187,11 +239,11 @@ class Backfills(TypedDict):
 
 
 class BackfillError(TypedDict):
-    id: str
-    did: str
+    id: Id
+    did: Did
     collection: str | None
     errorMessage: str
-    createdAt: str
+    createdAt: Moment
 
 
 class BackfillErrors(TypedDict):
@@ -199,29 +251,29 @@ class BackfillErrors(TypedDict):
 
 
 class NewCategory(TypedDict):
-    name: str
+    name: Said
     description: NotRequired[str | None]
     slug: NotRequired[str | None]
-    sortOrder: NotRequired[int | None]
+    sortOrder: NotRequired[Order | None]
 
 
 class CategoryChange(TypedDict, total=False):
-    name: str
+    name: Said
     description: str | None
     slug: str | None
-    sortOrder: int | None
+    sortOrder: Order | None
 
 
 class NewBoard(NewCategory):
-    categoryUri: str
+    categoryUri: CategoryUri
 
 
 class BoardChange(CategoryChange, total=False):
-    categoryUri: str
+    categoryUri: CategoryUri
 
 
 class Role(TypedDict):
-    id: str
+    id: Id
     uri: str
     name: str
     description: str | None
@@ -230,21 +282,21 @@ class Role(TypedDict):
 
 
 class NewRole(TypedDict):
-    name: str
+    name: Said
     description: NotRequired[str | None]
-    permissions: list[str]
-    priority: int
+    permissions: list[Permission]
+    priority: Order
 
 
 class RoleChange(TypedDict, total=False):
-    name: str
+    name: Said
     description: str | None
-    permissions: list[str]
-    priority: int
+    permissions: list[Permission]
+    priority: Order
 
 
 class Me(TypedDict):
-    did: str
+    did: Did
     handle: str | None
     role: str | None
     roleUri: str | None
@@ -252,11 +304,11 @@ class Me(TypedDict):
 
 
 class Member(TypedDict):
-    did: str
+    did: Did
     handle: str | None
     role: str | None
     roleUri: str | None
-    joinedAt: str
+    joinedAt: Moment
 
 
 class Members(Part):
@@ -265,12 +317,12 @@ class Members(Part):
 
 
 class RoleAsked(TypedDict):
-    roleUri: str
+    roleUri: RoleUri
 
 
 class RoleGiven(Done, Written):
     roleAssigned: str
-    targetDid: str
+    targetDid: Did
 
 
 class Theme(TypedDict):
@@ -282,7 +334,23 @@ class Theme(TypedDict):
     tokens: dict[str, str]
     cssOverrides: str | None
     fontUrls: list[str]
-    createdAt: str | None
+    createdAt: Moment | None
+
+
+class NewTheme(TypedDict):
+    name: Said
+    colorScheme: Literal["light", "dark"]
+    tokens: dict[str, str]
+    cssOverrides: NotRequired[str | None]
+    fontUrls: NotRequired[list[str] | None]
+
+
+class ThemeChange(TypedDict, total=False):
+    name: Said
+    colorScheme: Literal["light", "dark"]
+    tokens: dict[str, str]
+    cssOverrides: str | None
+    fontUrls: list[str] | None
 
 
 class Themes(TypedDict):
@@ -303,36 +371,48 @@ class Policy(TypedDict):
     defaultLightTheme: Choice
     defaultDarkTheme: Choice
     allowUserChoice: bool
-    updatedAt: str | None
+    updatedAt: Moment | None
+
+
+class ThemeRef(TypedDict):
+    uri: ThemeUri
+    cid: NotRequired[Cid | None]
+
+
+class PolicyChange(TypedDict, total=False):
+    availableThemes: list[ThemeRef]
+    defaultLightTheme: ThemeRef
+    defaultDarkTheme: ThemeRef
+    allowUserChoice: bool
 
 
 class Banning(TypedDict):
-    targetDid: str
-    reason: str
-    expiresAt: NotRequired[str | None]
+    targetDid: Did
+    reason: Said
+    expiresAt: NotRequired[Moment | None]
 
 
 class TopicAct(TypedDict):
-    topicId: str
-    reason: str
-    expiresAt: NotRequired[str | None]
+    topicId: Id
+    reason: Said
+    expiresAt: NotRequired[Moment | None]
 
 
 class PostAct(TypedDict):
-    postId: str
-    reason: str
-    expiresAt: NotRequired[str | None]
+    postId: Id
+    reason: Said
+    expiresAt: NotRequired[Moment | None]
 
 
 class ActEnd(TypedDict):
-    reason: str
+    reason: Said
 
 
 class Act(Done):
     action: str
-    targetDid: NotRequired[str]
-    topicId: NotRequired[str]
-    postId: NotRequired[str]
+    targetDid: NotRequired[Did]
+    topicId: NotRequired[Id]
+    postId: NotRequired[Id]
     postUri: NotRequired[str]
     alreadyActive: bool
     uri: str | None
@@ -340,16 +420,16 @@ class Act(Done):
 
 
 class Action(TypedDict):
-    id: str
+    id: Id
     action: str
-    moderatorDid: str | None
+    moderatorDid: Did | None
     moderatorHandle: str | None
-    subjectDid: str | None
+    subjectDid: Did | None
     subjectHandle: str | None
     subjectPostUri: str | None
     reason: str | None
-    createdAt: str
-    expiresAt: NotRequired[str]
+    createdAt: Moment
+    expiresAt: NotRequired[Moment]
 
 
 class ModLog(Part):
@@ -358,9 +438,9 @@ class ModLog(Part):
 
 
 class AuditEntry(TypedDict):
-    id: str
-    at: str
-    actorDid: str
+    id: Id
+    at: Moment
+    actorDid: Did
     actorHandle: str | None
     act: str
     subject: str | None
@@ -382,7 +462,7 @@ class Actor(TypedDict):
     name: str
     state: str
     detail: str
-    since: str
+    since: Moment
     hanging: bool
     restarts: int
     lastError: str | None
@@ -392,9 +472,9 @@ class Actor(TypedDict):
     perSecond: float
     quarterMinutes: list[int]
     counters: dict[str, int]
-    lastEventAt: str | None
+    lastEventAt: Moment | None
     lagSeconds: float | None
-    committedAt: str | None
+    committedAt: Moment | None
     parkedHosts: list[str]
 
 
@@ -402,7 +482,7 @@ class Process(TypedDict):
     name: str
     leads: bool
     pid: int
-    at: str
+    at: Moment
     memoryBytes: int
     pool: Pool | None
     actors: list[Actor]

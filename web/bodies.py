@@ -33,12 +33,20 @@ def asked_text(body: Body, name: str) -> str:
 
 
 def asked_fields(body: Body, *names: str) -> dict[str, Any]:  # Any: JSON
-    """Those of the fields that are there, without blanks around texts. None, or an empty text, takes a field away."""
-    return {name: _trimmed(body[name]) for name in names if name in body}
+    """Those of the fields that are there, without blanks around texts. None, or an empty text, takes a field away.
+
+    In JSON 3 and 3.0 are the same number; records know only the former.
+    """
+    return {name: _tidied(body[name]) for name in names if name in body}
 
 
-def _trimmed(value: object) -> object:
-    return (value.strip() or None) if isinstance(value, str) else value
+def _tidied(value: object) -> object:
+    match value:
+        case str():
+            return value.strip() or None
+        case float() if value.is_integer():
+            return int(value)
+    return value
 
 
 @contextmanager

@@ -4,6 +4,7 @@ Paths and methods are read from the app when it is asked; what they take and ans
 """
 
 import re
+from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -14,7 +15,8 @@ from quart import Quart, Response
 
 from web.answers import answer
 from web.api_types import Error
-from web.described import ANYONE, CALLS, SIGNED_IN, Call
+from web.api_words import Did, Id
+from web.described import ANYONE, CALLS, SIGNED_IN, Call, Media
 from web.signed_in import COOKIE
 
 Json = dict[str, Any]  # Any: JSON
@@ -23,6 +25,12 @@ ROW = Markup("<h2><code>{} {}</code></h2><p>{} For {}.</p><p>Answers {}.</p>{}")
 PAGE = Markup(
     '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
     '<title>API</title><h1>API</h1><p>As <a href="/api/openapi.json">OpenAPI</a>.</p>{}</html>'
+)
+
+
+ABOUT = (
+    "Ids are whole numbers of 64 bits, written as strings. A refusal says why in one sentence. What changes something"
+    " is refused when a browser says that another site asks for it."
 )
 
 
@@ -53,57 +61,82 @@ def routes(app: Quart) -> list[tuple[str, str]]:
 def document(app: Quart) -> Json:
     """What is not in the table stays out; a test sees to it that nothing is."""
     known = [(method, rule, CALLS[f"{method} {rule}"]) for method, rule in routes(app) if f"{method} {rule}" in CALLS]
-    types = [Error, *{kind: None for _, _, call in known for kind in (*call.answers.values(), call.body) if kind}]
+    types = [
+        Error,
+        *{kind: None for _, _, call in known for kind in (*call.answers.values(), call.body) if is_json(kind)},
+    ]
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     by_type = dict(zip(map(str, types), schemas, strict=True))
     paths: Json = {}
     for method, rule, call in known:
-        operation = operation_of(rule, call, by_type)
+        operation = operation_of(method, rule, call, by_type)
         paths.setdefault(re.sub(r"<(\w+)>", r"{\1}", rule), {})[method.lower()] = operation
     cookie = {"type": "apiKey", "in": "cookie", "name": COOKIE}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "atbb", "version": "1"},
+        "info": {"title": "atbb", "version": "1", "description": ABOUT},
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": {"session": cookie}},
     }
 
 
-def operation_of(rule: str, call: Call, schemas: Json) -> Json:
-    names = [*(("path", name) for name in re.findall(r"<(\w+)>", rule)), *(("query", name) for name in call.query)]
+def operation_of(method: str, rule: str, call: Call, schemas: Json) -> Json:
     told: Json = {
         "summary": call.says,
         "x-permissions": list(call.who),
-        "parameters": [parameter(where, name) for where, name in names],
-        "responses": {str(status): response(status, schemas.get(str(kind))) for status, kind in call.answers.items()},
+        "parameters": parameters(rule, call),
+        "responses": {str(status): response(status, kind, schemas) for status, kind in call.answers.items()},
     }
     if call.who != (ANYONE,):
         told["security"] = [{"session": []}]
-    refused = {*call.refuses, *asks_for(call)}
-    told["responses"] |= {str(status): response(status, schemas[str(Error)]) for status in sorted(refused)}
-    told["responses"]["default"] = {**response(500, schemas[str(Error)]), "description": "Any other refusal"}
+    for status in sorted(refused(method, call) - call.answers.keys()):
+        told["responses"][str(status)] = response(status, Error, schemas)
     if call.body is not None:
-        told["requestBody"] = {"required": True, **content(schemas[str(call.body)])}
+        told["requestBody"] = {"required": True, **content("application/json", schemas[str(call.body)])}
     return told
 
 
-def asks_for(call: Call) -> set[int]:
-    """How who may not is refused."""
-    return set() if call.who == (ANYONE,) else {401} if call.who == (SIGNED_IN,) else {401, 403}
+def refused(method: str, call: Call) -> set[int]:
+    """How a call can be refused: by its own words, and for what all of its kind are."""
+    who = set() if call.who == (ANYONE,) else {401} if call.who == (SIGNED_IN,) else {401, 403}
+    from_elsewhere = set() if method == "GET" else {403}
+    body = set() if call.body is None else {400, 408, 413}
+    database = set() if call.alone else {503}
+    return {*call.refuses} | who | from_elsewhere | body | database
 
 
-def parameter(where: str, name: str) -> Json:
-    schema = {"type": "integer", "minimum": 0} if name in ("limit", "offset") else {"type": "string"}
-    return {"name": name, "in": where, "required": where == "path", "schema": schema}
+def parameters(rule: str, call: Call) -> list[Json]:
+    """Of the path, the query and the header; those that end in _id are ids."""
+    path = {name: call.path.get(name, kind_of(name)) for name in re.findall(r"<(\w+)>", rule)}
+    return [
+        {
+            "name": name,
+            "in": where,
+            "required": where == "path" or name in call.needs,
+            "schema": msgspec.json.schema(kind),
+        }
+        for where, kinds in (("path", path), ("query", call.query), ("header", call.headers))
+        for name, kind in kinds.items()
+    ]
 
 
-def response(status: int, schema: Json | None) -> Json:
+def kind_of(name: str) -> object:
+    return Id if name.endswith("_id") else Did if name == "did" else str
+
+
+def is_json(kind: object) -> bool:
+    return kind is not None and not isinstance(kind, Media)
+
+
+def response(status: int, kind: object, schemas: Json) -> Json:
     told: Json = {"description": HTTPStatus(status).phrase}
-    return told if schema is None else told | content(schema)
+    if isinstance(kind, Media):
+        return told | content(kind.type, kind.schema)
+    return told if kind is None else told | content("application/json", schemas[str(kind)])
 
 
-def content(schema: Json) -> Json:
-    return {"content": {"application/json": {"schema": schema}}}
+def content(media: str, schema: Mapping[str, Any]) -> Json:
+    return {"content": {media: {"schema": schema}}}
 
 
 def row(path: str, method: str, said: Json) -> Markup:

@@ -3,27 +3,28 @@
 from typing import Literal, NotRequired, TypedDict
 
 from web.api_types import Author, Part
+from web.api_words import Id, Moment, Said
 
 
 class NewReport(TypedDict):
-    postId: str
-    reason: str
+    postId: Id
+    reason: Said
 
 
 class ReportSent(TypedDict):
-    id: str
-    postId: str
-    createdAt: str
+    id: Id
+    postId: Id
+    createdAt: Moment
 
 
 class ReportedPost(TypedDict):
-    id: str | None
+    id: Id | None
     uri: str
     cid: str | None
     author: Author
     title: str | None
     text: str
-    topicId: str | None
+    topicId: Id | None
     topicTitle: str | None
     hidden: bool
     deleted: bool
@@ -34,7 +35,7 @@ class Voice(TypedDict):
     reporter: Author
     reason: str
     postCid: str
-    createdAt: str
+    createdAt: Moment
 
 
 class OtherReports(TypedDict):
@@ -45,18 +46,18 @@ class OtherReports(TypedDict):
 
 
 class Report(TypedDict):
-    id: str
+    id: Id
     state: Literal["open", "claimed", "resolved"]
     post: ReportedPost
-    createdAt: str
+    createdAt: Moment
     claimedBy: Author | None
-    claimedAt: str | None
-    claimedUntil: str | None
+    claimedAt: Moment | None
+    claimedUntil: Moment | None
     outcome: Literal["hide", "ban", "dismiss"] | None
     reason: str | None
     note: str | None
     resolvedBy: Author | None
-    resolvedAt: str | None
+    resolvedAt: Moment | None
     voices: list[Voice]
     voiceCount: int
     others: OtherReports
@@ -70,7 +71,7 @@ class Resolving(TypedDict):
     outcome: Literal["hide", "ban", "dismiss"]
     reason: NotRequired[str | None]
     note: NotRequired[str | None]
-    expiresAt: NotRequired[str | None]
+    expiresAt: NotRequired[Moment | None]
 
 
 class Resolved(TypedDict):

@@ -118,6 +118,14 @@ async def test_fields_that_are_not_named_stay(owner: httpx.AsyncClient, server: 
     assert (await owner.put(path, json={"name": ""})).status_code == 400
 
 
+async def test_whole_numbers(owner: httpx.AsyncClient) -> None:
+    """As JSON has them: 3.0 is 3, and 3.5 is none."""
+    _, uri = await made(owner, "categories", name="Garden", sortOrder=3.0)
+    [shown] = (await owner.get("/api/categories")).json()["categories"]
+    assert (shown["uri"], shown["sortOrder"]) == (uri, 3)
+    assert (await owner.post(f"{ADMIN}/categories", json={"name": "Any", "sortOrder": 3.5})).status_code == 400
+
+
 async def test_changed_by_another_meanwhile(owner: httpx.AsyncClient, server: AccountServer) -> None:
     """409, and nothing is overwritten."""
     path, _ = await made(owner, "categories", name="Garden")
