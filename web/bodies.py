@@ -12,6 +12,8 @@ from forum.errors import BadInput
 
 Body = Mapping[str, Any]  # Any: JSON
 
+TEXTS = frozenset({"name", "description", "slug", "colorScheme", "cssOverrides"})  # of all the fields of records
+
 
 async def asked_object() -> Body:
     """The body, whatever type its header says it is."""
@@ -33,16 +35,16 @@ def asked_text(body: Body, name: str) -> str:
 
 
 def asked_fields(body: Body, *names: str) -> dict[str, Any]:  # Any: JSON
-    """Those of the fields that are there, without blanks around texts. None, or an empty text, takes a field away.
+    """Those of the fields that are there, texts without blanks around them. None, or an empty text, takes one away.
 
     In JSON 3 and 3.0 are the same number; records know only the former.
     """
-    return {name: _tidied(body[name]) for name in names if name in body}
+    return {name: _tidied(name, body[name]) for name in names if name in body}
 
 
-def _tidied(value: object) -> object:
+def _tidied(name: str, value: object) -> object:
     match value:
-        case str():
+        case str() if name in TEXTS:
             return value.strip() or None
         case float() if value.is_integer():
             return int(value)

@@ -34,6 +34,9 @@ ABOUT = (
 )
 
 
+HEADERS = {303: "Location", 304: "ETag", 429: "Retry-After"}
+
+
 def add_openapi(app: Quart) -> None:
     for rule, handler in (("/api/openapi.json", show_document), ("/api/docs", show_docs)):
         app.add_url_rule(rule, endpoint=rule, view_func=partial(handler, app))
@@ -130,6 +133,8 @@ def is_json(kind: object) -> bool:
 
 def response(status: int, kind: object, schemas: Json) -> Json:
     told: Json = {"description": HTTPStatus(status).phrase}
+    if status in HEADERS:
+        told["headers"] = {HEADERS[status]: {"required": True, "schema": {"type": "string"}}}
     if isinstance(kind, Media):
         return told | content(kind.type, kind.schema)
     return told if kind is None else told | content("application/json", schemas[str(kind)])

@@ -85,6 +85,7 @@ async def test_read_only(database: Pool, rows: Rows) -> None:
         ({"name": "Any", "sortOrder": -1}, "sortOrder"),
         ({"name": "Any", "sortOrder": 2**31}, "sortOrder"),
         ({"name": "Any", "sortOrder": "first"}, "sortOrder"),
+        ({"name": "Any", "sortOrder": ""}, "sortOrder"),
         ({"name": "Any", "sortOrder": True}, "sortOrder"),
         ({"name": "Any", "description": ["x"]}, "description"),
         ([], "object"),

@@ -166,6 +166,7 @@ async def test_a_theme_comes_and_changes_and_goes(owner: httpx.AsyncClient, serv
         ({"fontUrls": ["http://fonts.test/a"]}, "fontUrls"),
         ({"fontUrls": ["https://127.0.0.1/a"]}, "fontUrls"),
         ({"fontUrls": "https://fonts.test/a"}, "fontUrls"),
+        ({"fontUrls": ""}, "fontUrls"),
     ],
 )
 async def test_what_no_theme_may_hold(owner: httpx.AsyncClient, server: AccountServer, body: Json, word: str) -> None:
