@@ -5,7 +5,7 @@
 #   make demo    a whole forum on this machine: network, database, daemon, members who write; Ctrl-C ends it
 #   make test    all tests
 #   make check   what must hold before a change is pushed: format, lint, types, import contracts, tests
-#   make soak    eighty crashes in a row, thirty of them in the middle of a backfill
+#   make soak    eighty crashes in a row, thirty of them in the middle of a backfill; and a long talk with the API
 #   make bench   how fast it is here; with what Lighthouse says of pages after `make lighthouse`
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -20,6 +20,7 @@ AUDITOR = bench/npm
 PYTEST_ARGS ?= -n 2 --dist worksteal
 KILLS ?= 50
 BACKFILL_KILLS ?= 30
+API_EXAMPLES ?= 100
 
 .PHONY: demo test check lint format soak bench setup network api-client browser lighthouse chromium clean
 
@@ -43,8 +44,8 @@ format: setup
 	$(BIN)/ruff format .
 
 soak: setup network
-	ATBB_KILLS=$(KILLS) ATBB_BACKFILL_KILLS=$(BACKFILL_KILLS) \
-		$(BIN)/pytest tests/e2e/test_crashes.py tests/e2e/test_backfill.py
+	ATBB_KILLS=$(KILLS) ATBB_BACKFILL_KILLS=$(BACKFILL_KILLS) ATBB_API_EXAMPLES=$(API_EXAMPLES) \
+		$(BIN)/pytest tests/e2e/test_crashes.py tests/e2e/test_backfill.py tests/e2e/test_description.py
 
 bench: setup
 	@$(BIN)/python -m bench
