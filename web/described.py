@@ -24,7 +24,6 @@ from web.acting import KINDS, Kind
 from web.api_types import (
     Act,
     ActEnd,
-    Actors,
     Audit,
     Backfill,
     BackfillErrors,
@@ -41,7 +40,6 @@ from web.api_types import (
     Edit,
     Forum,
     ForumChange,
-    Health,
     Me,
     Members,
     ModLog,
@@ -72,6 +70,7 @@ from web.api_types import (
     Written,
 )
 from web.api_words import Did, Id, Limit, Offset, Said, WriteKey
+from web.health_types import Actors, Health
 from web.report_types import NewReport, Reports, ReportSent, Resolved, Resolving
 
 Body = type | None

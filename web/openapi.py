@@ -24,7 +24,7 @@ Json = dict[str, Any]  # Any: JSON
 ROW = Markup("<h2><code>{} {}</code></h2><p>{} For {}.</p><p>Answers {}.</p>{}")
 PAGE = Markup(
     '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    '<title>API</title><h1>API</h1><p>As <a href="/api/openapi.json">OpenAPI</a>.</p>{}</html>'
+    '<title>API</title><h1>API</h1><p>{}</p><p>As <a href="/api/openapi.json">OpenAPI</a>.</p>{}</html>'
 )
 
 
@@ -47,8 +47,10 @@ async def show_document(app: Quart) -> Response:
 
 
 async def show_docs(app: Quart) -> Response:
-    rows = (row(path, method, said) for path, calls in document(app)["paths"].items() for method, said in calls.items())
-    return Response(PAGE.format(Markup().join(rows)), content_type="text/html; charset=utf-8")
+    told = document(app)
+    bodies = told["components"]["schemas"]
+    rows = (row(path, method, said, bodies) for path, calls in told["paths"].items() for method, said in calls.items())
+    return Response(PAGE.format(ABOUT, Markup().join(rows)), content_type="text/html; charset=utf-8")
 
 
 def routes(app: Quart) -> list[tuple[str, str]]:
@@ -144,9 +146,18 @@ def content(media: str, schema: Mapping[str, Any]) -> Json:
     return {"content": {media: {"schema": schema}}}
 
 
-def row(path: str, method: str, said: Json) -> Markup:
+def row(path: str, method: str, said: Json, bodies: Json) -> Markup:
     """One call for people."""
     names = [f"{one['name']} ({one['in']})" for one in said["parameters"]]
+    names += [f"{name} (body)" for name in fields_of(said, bodies)]
     takes = Markup("<p>Takes {}.</p>").format(", ".join(names)) if names else ""
     who = " or ".join(said["x-permissions"])
     return ROW.format(method.upper(), path, said["summary"], who, ", ".join(said["responses"]), takes)
+
+
+def fields_of(said: Json, bodies: Json) -> list[str]:
+    """The names in what a call's body is to be."""
+    if "requestBody" not in said:
+        return []
+    where = said["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    return list(bodies[where.rpartition("/")[2]]["properties"])

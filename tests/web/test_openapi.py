@@ -65,6 +65,7 @@ async def test_document_and_page() -> None:
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     document = told.json()
     assert all(f"{path}</code>" in page.text for path in document["paths"])
+    assert "boardUri (body)" in page.text
     names = set(msgspec.json.encode(document).decode().split('"#/components/schemas/')[1:])
     assert {name.split('"')[0] for name in names} <= set(document["components"]["schemas"])
 
