@@ -89,6 +89,7 @@ class Tally:
         records = self._records | {one.did: 0 for one in begun}
         async with self._database.transaction() as tx:
             await ledger.take_lock(tx)
+            await ledger.plan_anew(tx)
             marks = self._marks | await ledger.begin_snapshots(tx, begun)
             pages = [page for piece in pieces for page in piece.pages]
             applied = await ledger.apply_pages(tx, pages, forum_did=self._forum_did)

@@ -218,6 +218,13 @@ async def begin_snapshots(tx: Connection, snapshots: Sequence[Snapshot]) -> dict
     return {row["did"]: row["stale_marks"] for row in marks}
 
 
+async def plan_anew(tx: Connection) -> None:
+    """Have this transaction planned for the tables as they are. A plan that is kept may be from when they were empty,
+    and then walks through the whole of them every time: while many rows come, that takes longer and longer.
+    """
+    await tx.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+
+
 async def apply_pages(tx: Connection, pages: Sequence[Page], *, forum_did: str) -> Applied:
     """Make each interval of keys equal to its page: put what it has, drop what it has not, leave what is newer."""
     pages = [page for page in pages if is_ours(page.did, page.collection, forum_did)]
