@@ -26,6 +26,7 @@ from web.signed_in import COOKIE
 pytestmark = pytest.mark.slow
 
 PLACE, PERSON = "0000000000001", "0000000000009"
+ROW = ".rows > li"  # of whatever the panel lists
 PAGES = (
     "/admin",
     "/admin/forum",
@@ -242,3 +243,50 @@ async def test_two_at_the_same_time(scene: Scene, chromium: Chromium) -> None:
         await scene.wait_equal()
     [(_, board)] = await scene.pds.records(scene.forum.did, BOARD)
     assert board["name"] == "Leaves"
+
+
+@pytest.mark.network
+async def test_an_owner_sees_to_members_and_the_index(scene: Scene, chromium: Chromium) -> None:
+    """Gives a member a role, has every repository fetched once more, and finds both in the audit."""
+    owner, ann = await scene.pds.account("owner"), await scene.member("ann")
+
+    def walk(browser: Browser) -> None:
+        session = session_by_hand(browser, url, owner)
+        with visitor(browser, url) as someone:
+            someone.plant(COOKIE, session, url)
+            page = someone.page
+            page.goto("/admin")
+            go(page, "Members")
+            page.get_by_role("searchbox").fill(ann.handle)
+            press_save(page, "Find")
+            page.get_by_label(f"Role of {ann.handle}").select_option(label="Moderator")
+            press_save(page, "Give role")
+            expect(page.locator(ROW)).to_contain_text("Moderator")
+            go(page, "Backfill")
+            fetch_all(page)
+            go(page, "Audit")
+            expect(page.locator(ROW).nth(0)).to_contain_text("startBackfill")
+            expect(page.locator(ROW).nth(1)).to_contain_text(ann.did)
+            assert someone.alarms == []
+
+    async def is_known() -> bool:
+        async with scene.index.connection() as connection:
+            return bool(await connection.fetchval("SELECT shown_handle FROM accounts WHERE did = $1", ann.did))
+
+    async with open_forum(scene, owner) as url:
+        await wait_until(is_known)
+        await chromium.run(walk)
+        await scene.wait_equal()
+    assert ann.did in [record["subject"] for _, record in await scene.pds.records(scene.forum.did, GRANT)]
+
+
+def fetch_all(page: Page) -> None:
+    """The page follows the job to its end by itself."""
+    past = page.locator(ROW)
+    expect(past.first).to_contain_text("completed")
+    count = past.count()
+    press_save(page, "Start anyway: Full sync")
+    expect(past).to_have_count(count + 1)
+    expect(past.first).to_contain_text("completed")
+    go(page, "Full sync")
+    page.get_by_text("Nothing went wrong.").wait_for()
