@@ -4,7 +4,20 @@ import sys
 
 import trio
 
-from bench import backfill, flood, ingest, latency, lighthouse, memory, moderating, pages, sign_in, start, writing
+from bench import (
+    backfill,
+    flood,
+    ingest,
+    latency,
+    lighthouse,
+    memory,
+    moderating,
+    pages,
+    prompt,
+    sign_in,
+    start,
+    writing,
+)
 from bench.measure import table
 from daemon.logs import configure_logs
 
@@ -12,7 +25,7 @@ from daemon.logs import configure_logs
 def run_all(*, quick: bool) -> None:
     configure_logs("error")
     rows = []
-    modules = [ingest, flood, latency, moderating, pages, sign_in, writing, memory, start, backfill]
+    modules = [ingest, flood, latency, moderating, pages, sign_in, writing, prompt, memory, start, backfill]
     if lighthouse.is_installed():
         modules.append(lighthouse)
     for module in modules:

@@ -99,10 +99,10 @@ class Syncing:
 
 
 @asynccontextmanager
-async def following(network: Network, listener: Listener, repos: Repos) -> AsyncIterator[Syncing]:
+async def following(network: Network, listener: Listener, repos: Repos, **more: str) -> AsyncIterator[Syncing]:
     """The daemon, whose first full_sync begins as the block does."""
     with data_directory() as data_dir, (data_dir / "daemon.log").open("w") as log:
-        settings = settings_for(network, repos.forum, data_dir, FIREHOSE_URL=listener.url)
+        settings = settings_for(network, repos.forum, data_dir, FIREHOSE_URL=listener.url, **more)
         cluster = data_dir / "postgres"
         async with (
             running_daemon(settings, log=log) as daemon,

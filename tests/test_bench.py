@@ -19,6 +19,7 @@ EXPECTED = {
     "sign_in": ["signing in ÷ the OAuth client alone"],
     "writing": ["by the API ÷ the server's own, 99th percentile"],
     "memory": ["at the end ÷ after a tenth", "taken from the stream while the database is held up"],
+    "prompt": ["a full_sync is cancelled", "the page tells of a crashed actor", "SIGTERM to the end, under load"],
     "start": ["start to ready ÷ importing the program"],
     "backfill": ["full_sync of an empty index ÷ bare client", "full_sync of what is in sync ÷ bare client"],
 }
@@ -31,10 +32,11 @@ TINY = {
     "sign_in": 1,
     "writing": 3,
     "memory": 2_000,
+    "prompt": 12,
     "start": 0,
     "backfill": 3,
 }
-MARKED = dict.fromkeys(("backfill", "sign_in", "writing"), pytest.mark.network)
+MARKED = dict.fromkeys(("backfill", "prompt", "sign_in", "writing"), pytest.mark.network)
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=MARKED.get(name, ())) for name in EXPECTED])
