@@ -267,8 +267,10 @@ async def tools_for_topic(
         return None
     there = [post for post in posts if not post.deleted]
     if not viewer.may(*(kind.permission for kind in KINDS)):
-        own = {post.uri for post in there if post.author.did == viewer.did and post.hidden}
-        return await tools(connection, site, viewer, {viewer.did, *own}, [])
+        concerning = {post.uri for post in there if post.author.did == viewer.did and post.hidden}
+        if viewer.rights.banned or viewer.rights.muted:
+            concerning.add(viewer.did)
+        return await tools(connection, site, viewer, concerning, []) if concerning else None
     authors = {post.author.did for post in there}
     return await tools(connection, site, viewer, {uri, viewer.did, *authors, *(post.uri for post in there)}, authors)
 

@@ -37,6 +37,7 @@ def show(
 ) -> Response:
     """The page at `path`, which is its one true address; None: it has none of its own."""
     words, look = asked_words(), asked_look()
+    sheets = tuple(sheets_for(look, asked_offer()))
     body = (
         environment()
         .get_template(template)
@@ -44,7 +45,8 @@ def show(
             words=words,
             viewer=viewer,
             look=look,
-            sheets=list(sheets_for(look, asked_offer())),
+            sheets=sheets,
+            color_schemes=" ".join(dict.fromkeys(sheet.theme.color_scheme for sheet in sheets)),
             forum=forum or words("forum.unnamed"),
             here=request.full_path.rstrip("?"),
             canonical=None if path is None else origin_of(site) + path,

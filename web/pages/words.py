@@ -24,12 +24,12 @@ FORMATS: Final = {"en": "en_150"}  # English for the world: the day before the m
 REMEMBERED: Final = 4096  # numbers and dates as they are written, at some 200 bytes each
 PLURALS: Final = frozenset({"zero", "one", "two", "few", "many", "other"})
 
-Message = str | Mapping[str, str]
+Message = Markup | Mapping[str, Markup]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Words:
-    """One language."""
+    """One language. There is one object of each; what is remembered of it is found by that, not by what it holds."""
 
     language: str
     locale: Locale
@@ -54,11 +54,11 @@ class Words:
             count = values["count"]
             assert isinstance(count, int), name
             message = message.get(self.locale.plural_form(count), message["other"])
-        shown = {key: self.number(value) if isinstance(value, int) else value for key, value in values.items()}
-        return Markup(escape(message)).format(**shown)  # noqa: S704 - escaped, and `format` of Markup escapes values
+        shown = {key: escape(self.number(value) if isinstance(value, int) else value) for key, value in values.items()}
+        return Markup(str.format(message, **shown))  # noqa: S704 - all of it is escaped; Markup's own `format` is slow
 
     def number(self, value: int) -> str:
-        return _number(value, self.locale)
+        return _number(value, self)
 
     def decimal(self, value: float) -> str:
         """Of as many figures as one reads at a glance."""
@@ -76,11 +76,11 @@ class Words:
 
     def day(self, at: datetime) -> Markup:
         """A date."""
-        return _day(at, self.locale)
+        return _day(at, self)
 
     def moment(self, at: datetime) -> Markup:
         """A date with its time of day."""
-        return _moment(at, self.locale)
+        return _moment(at, self)
 
     def month(self, at: datetime) -> Markup:
         return _time(at, format_skeleton("yMMMM", at.astimezone(UTC), locale=self.locale))
@@ -90,18 +90,18 @@ class Words:
 
 
 @lru_cache(REMEMBERED)
-def _number(value: int, locale: Locale) -> str:
-    return str(format_decimal(value, locale=locale))
+def _number(value: int, words: Words) -> str:
+    return str(format_decimal(value, locale=words.locale))
 
 
 @lru_cache(REMEMBERED)
-def _day(at: datetime, locale: Locale) -> Markup:
-    return _time(at, format_date(at.astimezone(UTC), "medium", locale=locale))
+def _day(at: datetime, words: Words) -> Markup:
+    return _time(at, format_date(at.astimezone(UTC), "medium", locale=words.locale))
 
 
 @lru_cache(REMEMBERED)
-def _moment(at: datetime, locale: Locale) -> Markup:
-    at = at.astimezone(UTC)
+def _moment(at: datetime, words: Words) -> Markup:
+    at, locale = at.astimezone(UTC), words.locale
     return _time(at, f"{format_date(at, 'medium', locale=locale)}, {format_time(at, 'short', locale=locale)}")
 
 
@@ -126,13 +126,15 @@ def read_words(file: Path) -> Words:
     with file.open("rb") as opened:
         locale = Locale.parse(FORMATS.get(file.stem, file.stem))
         messages = dict(_messages(tomllib.load(opened), ""))
-    plain = {name: escape(said) for name, said in messages.items() if isinstance(said, str) and "{" not in said}
+    plain = {name: said for name, said in messages.items() if isinstance(said, Markup) and "{" not in said}
     return Words(file.stem.replace("_", "-"), locale, messages, plain)
 
 
 def _messages(table: Mapping[str, Any], above: str) -> Iterator[tuple[str, Message]]:  # Any: TOML
     for key, value in table.items():
-        if isinstance(value, str) or value.keys() <= PLURALS:
-            yield f"{above}{key}", value
+        if isinstance(value, str):
+            yield f"{above}{key}", escape(value)
+        elif value.keys() <= PLURALS:
+            yield f"{above}{key}", {plural: escape(said) for plural, said in value.items()}
         else:
             yield from _messages(value, f"{above}{key}.")
