@@ -5,7 +5,7 @@ before the session ends, and waits longer after each failure. A refused password
 the account. While nobody is signed in the forum is read-only. Words kept here name no host, account or secret.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -110,6 +110,10 @@ class ForumAccount:
         """Write a new record; its key is the server's choice unless given."""
         return await self._use(lambda own: own.create(collection, record, rkey=rkey))
 
+    async def create_all(self, collection: str, records: Sequence[Record], *, over: str) -> list[OwnWrite]:
+        """Write new records, all of them or none; only `over` the commit of that CID, else `Refused`: InvalidSwap."""
+        return await self._use(lambda own: own.create_all(collection, records, over=over))
+
     async def put(self, collection: str, rkey: str, record: Record, *, swap: str | None = None) -> OwnWrite:
         """Write a record; with `swap` only over the one of that CID, else `Refused` with the name InvalidSwap."""
         return await self._use(lambda own: own.put(collection, rkey, record, swap=swap))
@@ -117,6 +121,10 @@ class ForumAccount:
     async def delete(self, collection: str, rkey: str) -> OwnWrite:
         """Delete a record; it need not be there."""
         return await self._use(lambda own: own.delete(collection, rkey))
+
+    async def head(self) -> str:
+        """The CID of the repository's newest commit."""
+        return await self._use(lambda own: own.head())
 
     async def record(self, collection: str, rkey: str) -> RecordOp | None:
         """What the repository holds there now."""

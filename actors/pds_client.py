@@ -16,7 +16,7 @@ from actors.hosts import pause_seconds
 from actors.web_client import Answer, WebClient
 from forum.errors import BadInput, Unavailable
 from forum.protocol.events import RecordOp
-from forum.protocol.listing import PAGE, RecordPage, read_latest_commit, read_records
+from forum.protocol.listing import PAGE, LatestCommit, RecordPage, read_latest_commit, read_records
 from forum.records.syntax import is_did
 
 UNTOLD_LIFETIME_SECONDS = 1800.0  # of an access token that does not say when it ends
@@ -94,8 +94,8 @@ class PdsClient:
                 break
         return found
 
-    async def latest_rev(self, did: str) -> str:
-        """The revision of the repository's newest commit."""
+    async def latest_commit(self, did: str) -> LatestCommit:
+        """The repository's newest commit."""
         answer = await self._get("com.atproto.sync.getLatestCommit", did=did)
         try:
             return read_latest_commit(answer, time.time_ns() // 1_000)

@@ -5,7 +5,7 @@ it is given. What anybody may read is asked without: there no token is needed. W
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from actors.pds_client import PdsClient
@@ -32,6 +32,21 @@ class Repository:
         asked = {"collection": collection, "record": record} | ({} if rkey is None else {"rkey": rkey})
         return self._read_put(await self._write("createRecord", asked), collection, record)
 
+    async def create_all(self, collection: str, records: Sequence[Record], *, over: str) -> list[OwnWrite]:
+        """Write new records in one commit, all or none; `over` the commit of that CID, else refused: `InvalidSwap`."""
+        create = "com.atproto.repo.applyWrites#create"
+        writes = [{"$type": create, "collection": collection, "value": record} for record in records]
+        answer = await self._write("applyWrites", {"writes": writes, "swapCommit": over})
+        match answer:
+            case {"commit": commit, "results": [*results]} if len(results) == len(records):
+                return [
+                    self._read_put(
+                        {**result, "commit": commit} if isinstance(result, Mapping) else None, collection, record
+                    )
+                    for result, record in zip(results, records, strict=True)
+                ]
+        raise self.pds.senseless("not every write has a result")
+
     async def put(self, collection: str, rkey: str, record: Record, *, swap: str | None = None) -> OwnWrite:
         """Write a record; with `swap` only if that is the CID of the one there, else it is refused: `InvalidSwap`."""
         return await self._put(collection, rkey, record, {} if swap is None else {"swapRecord": swap})
@@ -45,6 +60,10 @@ class Repository:
         answer = await self._write("deleteRecord", {"collection": collection, "rkey": rkey})
         return self._dated(read_delete(answer, did=self.did, collection=collection, rkey=rkey))
 
+    async def head(self) -> str:
+        """The CID of its newest commit."""
+        return (await self.pds.latest_commit(self.did)).cid
+
     async def record(self, collection: str, rkey: str) -> RecordOp | None:
         """What is there now."""
         return await self.pds.get_record(self.did, collection, rkey)
@@ -55,7 +74,9 @@ class Repository:
 
     async def found(self, collection: str, rkey: str) -> OwnWrite:
         """What is there now, as if it were written by the newest commit: the snapshot of one record."""
-        rev = await self.pds.latest_rev(self.did)  # before the record: what changes in between is newer than it says
+        _, rev = await self.pds.latest_commit(
+            self.did
+        )  # before the record: what changes in between is newer than it says
         op = await self.record(collection, rkey)
         if op is not None and op.why is not None:
             raise self.pds.senseless(op.why)

@@ -97,7 +97,7 @@ async def take_snapshot(
     Raises what `Hosts.get` raises, and `BadCollection`.
     """
     answer = await hosts.get(pds, "com.atproto.sync.getLatestCommit", {"did": did})
-    rev = read_latest_commit(answer, time.time_ns() // 1_000)
+    rev = read_latest_commit(answer, time.time_ns() // 1_000).rev
     if rev == synced_rev:
         return None
     snapshot = Snapshot(did=did, rev=rev, collections=collections_of(did, forum_did))

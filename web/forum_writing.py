@@ -5,6 +5,8 @@ the audit before it is answered. Whoever changed the same record in between is n
 not noted.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from quart import Response
@@ -58,14 +60,16 @@ class Pen:
         """A new one; its key is the server's choice unless given."""
         return await self._shown(await self.account.create(collection, record, rkey=rkey), act)
 
+    async def create_all(self, act: str, collection: str, records: Sequence[Record], *, over: str) -> list[OwnWrite]:
+        """New ones in one commit: all or none, and nothing since the one of CID `over`."""
+        with refusing_swaps():
+            writes = await self.account.create_all(collection, records, over=over)
+        return [await self._shown(write, act) for write in writes]
+
     async def put(self, act: str, over: RecordOp, record: Record) -> OwnWrite:
         """Over the record that was found."""
-        try:
+        with refusing_swaps():
             write = await self.account.put(over.collection, over.rkey, record, swap=over.cid)
-        except Refused as refused:
-            if refused.name != "InvalidSwap":
-                raise
-            raise Changed from refused
         return await self._shown(write, act, over.record)
 
     async def delete(self, act: str, uri: str) -> OwnWrite:
@@ -80,6 +84,17 @@ class Pen:
         entry = Entry(actor=self.actor, act=act, subject=write.uri, before=before, after=write.record)
         await show_own_write(self.database, write, forum_did=self.site.forum_did, entry=entry)
         return write
+
+
+@contextmanager
+def refusing_swaps() -> Iterator[None]:
+    """Have it `Changed` that another one was there."""
+    try:
+        yield
+    except Refused as refused:
+        if refused.name != "InvalidSwap":
+            raise
+        raise Changed from refused
 
 
 async def pen_for(database: Database, site: Site, account: ForumAccount, *permissions: str) -> Pen:

@@ -37,7 +37,7 @@ async def add_role(pen: Pen, fields: Fields) -> OwnWrite:
     check_gift(own, record["permissions"])
     check_name(record["name"], roles)
     if not roles:
-        await write_built_in(pen)
+        return (await write_built_in(pen, record))[-1]
     return await pen.create("addRole", ROLE, record)
 
 
@@ -74,12 +74,15 @@ async def remove_role(pen: Pen, uri: str) -> OwnWrite:
     return await pen.delete("removeRole", uri)
 
 
-async def write_built_in(pen: Pen) -> None:
-    """Make records of the roles that are in force without any, so that they can be changed and given."""
+async def write_built_in(pen: Pen, *more: Fields) -> list[OwnWrite]:
+    """Make records of the roles that are in force without any, so that they can be changed and given.
+
+    All in one commit: of a part of them people would have other rights. And once, whoever asks beside us.
+    """
+    head = await pen.account.head()
     if await pen.account.records(ROLE):
         raise Hindered("not_arrived", NOT_ARRIVED)
-    for record in built_in_roles():
-        await pen.create("addRole", ROLE, record)
+    return await pen.create_all("addRole", ROLE, [*built_in_roles(), *more], over=head)
 
 
 def tidied(fields: Fields) -> Fields:

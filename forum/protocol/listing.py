@@ -6,17 +6,24 @@ record against its CID and its lexicon. A record that fails becomes an operation
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from forum.errors import BadInput
 from forum.protocol.events import RecordOp
 from forum.protocol.wire import MAX_RECORD_BYTES, is_future_rev
 from forum.records import check_record
 from forum.records.datamodel import cid_of_block, to_cbor
-from forum.records.syntax import is_did, is_record_key, is_tid
+from forum.records.syntax import is_cid, is_did, is_record_key, is_tid
 
 PAGE: Final = 100  # the most listRecords gives
 MAX_DIDS: Final = 2_000
+
+
+class LatestCommit(NamedTuple):
+    """Where a repository stands."""
+
+    cid: str
+    rev: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +42,11 @@ class DidPage:
     cursor: str | None
 
 
-def read_latest_commit(answer: object, now: int) -> str:
-    """The rev of com.atproto.sync.getLatestCommit. Raises `BadInput`."""
+def read_latest_commit(answer: object, now: int) -> LatestCommit:
+    """The answer of com.atproto.sync.getLatestCommit. Raises `BadInput`."""
     match answer:
-        case {"rev": str(rev)} if is_tid(rev) and not is_future_rev(rev, now):
-            return rev
+        case {"cid": str(cid), "rev": str(rev)} if is_cid(cid) and is_tid(rev) and not is_future_rev(rev, now):
+            return LatestCommit(cid, rev)
     raise BadInput("bad_rev", "the newest commit has no rev we can believe")
 
 

@@ -199,6 +199,21 @@ async def test_server_away_while_writing(autojump_clock: MockClock) -> None:
         await account.create(CATEGORY, RECORD)
 
 
+async def test_writes_all_at_once_or_nothing(autojump_clock: MockClock) -> None:
+    """In one commit, over the one that was looked at."""
+    server = AccountServer()
+    async with agent(server) as account:
+        head = await account.head()
+        records = [{**RECORD, "name": name} for name in ("One", "Two")]
+        made = await account.create_all(CATEGORY, records, over=head)
+        assert [write.record for write in made] == records
+        assert len({write.rev for write in made}) == 1
+        assert {op.uri for op in await account.records(CATEGORY)} == {write.uri for write in made}
+        with pytest.raises(Refused, match="InvalidSwap"):
+            await account.create_all(CATEGORY, records, over=head)
+        assert len(await account.records(CATEGORY)) == 2
+
+
 async def test_refusals_are_the_writers_affair(autojump_clock: MockClock) -> None:
     """A record the server will not take says nothing of the session."""
     server = AccountServer()
@@ -229,6 +244,16 @@ async def test_writes_answered_with_nonsense(answer: object) -> None:
     server.answers["createRecord"] = httpx.Response(200, json=answer)
     with pytest.raises(Unavailable, match="no sensible answer"):
         await repository.create(CATEGORY, RECORD)
+
+
+@pytest.mark.parametrize("results", [None, 1, [], [{}], [1], [{"uri": f"at://{DID}/{CATEGORY}/3kabc", "cid": CID}]])
+async def test_many_writes_answered_with_nonsense(results: object) -> None:
+    server = AccountServer()
+    pds = PdsClient(server.client(), HOST)
+    repository = Session(pds, await pds.create_session(HANDLE, PASSWORD)).repository
+    server.answers["applyWrites"] = httpx.Response(200, json={"commit": {}, "results": results})
+    with pytest.raises(Unavailable, match="no sensible answer"):
+        await repository.create_all(CATEGORY, [RECORD], over=await repository.head())
 
 
 async def test_secrets_stay_out_of_words(autojump_clock: MockClock, caplog: pytest.LogCaptureFixture) -> None:

@@ -12,7 +12,7 @@ from demo.daemon import PROGRAM, Daemon, running_daemon, settings_for, wait_unti
 from demo.network import Network
 from demo.records import grant, named
 from demo.xrpc import Account, Pds
-from forum.permissions import MANAGE_ROLES
+from forum.permissions import BUILT_IN, MANAGE_ROLES
 from forum.records.names import BOARD, CATEGORY, FORUM, FORUM_COLLECTIONS, GRANT, ROLE
 from tests.e2e.scene import Scene
 
@@ -242,6 +242,30 @@ async def test_roles(scene: Scene) -> None:
         await sign_in(daemon, settings, bob.did)
         assert (await daemon.get("/api/admin/members/me"))["role"] == "Helper"
         await give(ann, member.uri, 403)
+        await scene.wait_equal()
+
+
+async def test_first_roles(scene: Scene) -> None:
+    """Those built in are written down with the first role: once and in one commit, whoever else makes one."""
+    settings = with_password(scene)
+    async with running_daemon(settings) as daemon:
+        await wait_agent(daemon, "authenticated")
+        await scene.wait_equal()
+        await sign_in(daemon, settings, scene.forum.did)
+        statuses: list[int] = []
+
+        async def add(name: str) -> None:
+            role = {"name": name, "permissions": [], "priority": 25}
+            response = await daemon.http.post(f"{daemon.url}/api/admin/roles", json=role)
+            statuses.append(response.status_code)
+
+        async with trio.open_nursery() as nursery:
+            for name in ("One", "Two"):
+                nursery.start_soon(add, name)
+        assert set(statuses) <= {201, 409}
+        names = [record["name"] for _, record in await scene.pds.records(scene.forum.did, ROLE)]
+        assert sorted(set(names) - {"One", "Two"}) == sorted(BUILT_IN)
+        assert len(names) == len(BUILT_IN) + statuses.count(201)
         await scene.wait_equal()
 
 

@@ -76,7 +76,7 @@ class AccountServer:
 
     def _read(self, method: str, asked: httpx.QueryParams) -> httpx.Response:
         if method == "getLatestCommit":
-            return httpx.Response(200, json={"cid": CID, "rev": self._rev()})
+            return httpx.Response(200, json=self.commit())
         if method == "listRecords":
             keys = sorted(key for collection, key in self.records if collection == asked["collection"])
             return httpx.Response(200, json={"records": [self._shown(asked["collection"], key) for key in keys[::-1]]})
@@ -95,11 +95,13 @@ class AccountServer:
 
     def _write(self, method: str, body: Json) -> httpx.Response:
         """As a PDS does: the same value again is no commit, and a swap is held to the record that is there."""
+        if method == "applyWrites":
+            return self._write_all(body)
         self.written.append(body)
         rev = self._rev()
         key = (body["collection"], body.get("rkey", rev))
         there = self.records.get(key)
-        commit = {"commit": {"cid": CID, "rev": rev}}
+        commit = {"commit": self.commit()}
         if method == "deleteRecord":
             self.records.pop(key, None)
             return httpx.Response(200, json=commit if there else {})
@@ -110,6 +112,23 @@ class AccountServer:
             return refusal("InvalidSwap")
         self.records[key] = body["record"]
         return httpx.Response(200, json=written | commit)
+
+    def _write_all(self, body: Json) -> httpx.Response:
+        """New records, in one commit, over the newest one."""
+        if body["swapCommit"] != self.commit()["cid"]:
+            return refusal("InvalidSwap")
+        results = []
+        for write in body["writes"]:
+            self.written.append({"repo": body["repo"], "collection": write["collection"], "record": write["value"]})
+            key = (write["collection"], self._rev())
+            self.records[key] = write["value"]
+            results.append({"uri": f"at://{self.did}/{key[0]}/{key[1]}", "cid": cid_of(write["value"])})
+        return httpx.Response(200, json={"commit": self.commit(), "results": results})
+
+    def commit(self) -> Json:
+        """The newest."""
+        rev = self._rev()
+        return {"cid": cid_of({"rev": rev}), "rev": rev}
 
     def _rev(self) -> str:
         """Of the newest commit; it grows with what was asked for, whether that changed something or not."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+import trio
 
 from actors.agent import ForumAccount
 from actors.health import Board
@@ -16,6 +17,7 @@ from tests.web.forum_rows import FORUM_DID, SITE, Rows, client_of
 from tests.web.ranks import Ranks
 from tests.web.signing_in import client_as
 from web.app import make_app
+from web.errors import CHANGED
 from web.ranking import IS_DEFAULT, NAME_TAKEN, NOT_ARRIVED
 
 ANN, BOB, CAT = "did:plc:ann", "did:plc:bob", "did:plc:cat"
@@ -254,6 +256,26 @@ async def test_the_first_role_ends_no_other(
         assert (await owner.post(ROLES, json=HELPER | {"name": "Other"})).status_code == 201
         assert len(await listed(owner)) == 6
     assert frozenset(roles["Moderator"]["permissions"]) == MODERATOR
+
+
+async def test_two_first_roles_at_once(database: Pool, account: ForumAccount, server: AccountServer) -> None:
+    """Both looked before either wrote: those built in are written down once, and the other one is asked to look again."""
+    server.answers["getLatestCommit"] = httpx.Response(200, json=server.commit())
+    server.answers["listRecords"] = httpx.Response(200, json={"records": []})
+    answers: list[httpx.Response] = []
+
+    async def add(name: str) -> None:
+        async with client_as(database, account=account) as owner:
+            answers.append(await owner.post(ROLES, json=HELPER | {"name": name}))
+
+    async with trio.open_nursery() as nursery:
+        for name in ("One", "Two"):
+            nursery.start_soon(add, name)
+    _, refused = sorted(answers, key=lambda answer: answer.status_code)
+    assert (refused.status_code, refused.json()) == (409, {"error": CHANGED})
+    names = [record["name"] for (collection, _), record in server.records.items() if collection == ROLE]
+    assert sorted(set(names) - {"One", "Two"}) == sorted(BUILT_IN)
+    assert len(names) == len(BUILT_IN) + 1
 
 
 async def test_roles_on_their_way_are_not_made_twice(
