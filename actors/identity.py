@@ -91,8 +91,8 @@ async def meet(resolver: Resolver, database: Database, did: str) -> accounts.Ide
 async def refresh(resolver: Resolver, database: Database, did: str) -> accounts.Identity:
     """Ask the network about an account and keep the answer. Raises `Unavailable` or `BadInput` without one."""
     async with database.connection() as connection:
-        asked_at = await connection.fetchval("SELECT now()")
-    identity = await resolver.ask(did)
+        asked_at, believed = await accounts.before_asking(connection, did)
+    identity = await resolver.ask(did, believed=believed)
     async with database.transaction() as tx:
         await ledger.take_lock(tx)
         fresh = FRESH_SECONDS if identity.handle else UNCONFIRMED_SECONDS

@@ -204,10 +204,12 @@ class Visitor:
     async def _ask(self, due: jobs.RepoDue) -> str | None:
         """The server of the account, which is asked about anew; None, and noted, when it is closed."""
         identity = await refresh(self.resolver, self.database, due.did)
-        if identity.status == "active" and identity.pds is not None:
-            return identity.pds
-        await self.book.gone(due.did, f"the account is {identity.status}")
-        return None
+        if identity.status != "active":
+            await self.book.gone(due.did, f"the account is {identity.status}")
+            return None
+        if identity.pds is None:
+            raise BadInput("no_pds", f"{due.did} has no server")
+        return identity.pds
 
     async def _failed(self, due: jobs.RepoDue, collection: str | None, error: Exception, *, worth_retry: bool) -> None:
         log.info("repo_not_fetched", did=due.did, collection=collection, reason=str(error), tries=due.tries + 1)

@@ -8,6 +8,7 @@ import signal
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import count
 
 import click
@@ -54,7 +55,7 @@ class Pace:
 async def run_backfill(settings: Settings, *, force: str | None, follow: bool) -> int:
     """The whole command; its exit status. Raises `Unavailable` when nobody is there to do it."""
     async with join_database(settings) as database:
-        job, is_new = await ask(database, force)
+        job, is_new = await ask(database, force, max_age=settings.cursor_max_age)
         if job is None:
             click.echo(NOT_NEEDED)
             return DONE
@@ -67,13 +68,13 @@ async def run_backfill(settings: Settings, *, force: str | None, follow: bool) -
         return DONE if is_new else FAILED
 
 
-async def ask(database: Database, force: str | None) -> tuple[Job | None, bool]:
+async def ask(database: Database, force: str | None, *, max_age: timedelta) -> tuple[Job | None, bool]:
     """The job that was started, or the one that is running already; None when none is needed."""
     try:
         async with database.transaction() as tx:
             if not await has_schema(tx):
                 raise Unavailable(NOBODY)
-            return await ask_for_job(tx, force), True
+            return await ask_for_job(tx, force, max_age=max_age), True
     except NobodyLeads:
         raise Unavailable(NOBODY) from None
     except jobs.AlreadyRunning:

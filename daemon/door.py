@@ -16,7 +16,7 @@ from daemon.settings import Settings
 from forum.client_keys import client_key
 from forum.database import Database
 from forum.errors import BadInput
-from forum.protocol.dpop import read_key
+from forum.protocol.dpop import Key, read_key
 from forum.protocol.oauth import Client, client_of
 from forum.sealing import Seal
 from web.door import Closed, Door
@@ -32,6 +32,7 @@ def public_origin(settings: Settings, port: int) -> str | None:
 
 
 def door_of(settings: Settings, origin: str | None, resolver: Resolver) -> Door | Closed:
+    key = key_as_set(settings)  # first: a wrong setting is told of wherever the door stands
     if origin is None:
         return closed("OAUTH_PUBLIC_URL is not set")
     if settings.session_secret is None and not settings.atbb_development:
@@ -39,18 +40,24 @@ def door_of(settings: Settings, origin: str | None, resolver: Resolver) -> Door 
     if not origin.startswith("https://") and urlsplit(origin).hostname not in ("127.0.0.1", "::1"):
         # Servers send nobody back to any other name of this machine, localhost included.
         return closed("OAUTH_PUBLIC_URL must be https, or http://127.0.0.1:PORT in development")
-    oauth = OAuth(resolver.client, resolver, client_as_set(settings, origin))
+    oauth = OAuth(resolver.client, resolver, client_as_set(key, origin))
     return Door(oauth=oauth, seal=seal_of(settings), resolver=resolver)
 
 
-def client_as_set(settings: Settings, origin: str) -> Client | None:
-    """Who we are to servers; None where that takes the key which the database keeps."""
+def key_as_set(settings: Settings) -> Key | None:
     if settings.oauth_private_key is None:
-        return None if origin.startswith("https://") else client_of(origin)
+        return None
     try:
-        return client_of(origin, read_key(settings.oauth_private_key.get_secret_value()))
+        return read_key(settings.oauth_private_key.get_secret_value())
     except BadInput as bad:
         raise SettingsError(f"OAUTH_PRIVATE_KEY is {str(bad).removeprefix(f'{bad.reason}: ')}.") from None
+
+
+def client_as_set(key: Key | None, origin: str) -> Client | None:
+    """Who we are to servers; None where that takes the key which the database keeps."""
+    if key is None and origin.startswith("https://"):
+        return None
+    return client_of(origin, key)
 
 
 async def unlock(door: Door | Closed, origin: str | None, database: Database) -> None:

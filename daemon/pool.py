@@ -37,7 +37,7 @@ SESSION = {
 # SQLSTATEs (or their classes) that say "not now": lost connections, rollback for concurrency, no resources,
 # cancelled by a server's time limit, shutting down or starting up, idle limits.
 AWAY_STATES = ("08", "40", "53", "57014", "57P", "25P03")
-REFUSED_STATES = ("22", "23")
+REFUSED_STATES = ("22", "23", "54")  # the value, a constraint, or a limit of the server's own, such as of an index
 # What a server says at the door when DATABASE_URL itself is wrong: password, role, database name.
 WRONG_URL_STATES = ("28", "3D")
 

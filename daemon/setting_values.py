@@ -56,6 +56,8 @@ def check_stream(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.path not in STREAM_PATHS:
         raise ValueError
+    if (parts.port or 1) < 1:  # of one above 65535 `port` itself complains
+        raise ValueError
     return value
 
 

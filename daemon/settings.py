@@ -8,6 +8,7 @@ Sources, the first that has a name wins: the environment, a file (`--config`, AT
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -95,6 +96,10 @@ class Settings(BaseSettings):
     )
     backfill_dids: Annotated[tuple[Did, ...], NoDecode, Words] = Field((), description="DIDs, with commas between them")
     atbb_development: bool = Field(False, description="true or false")
+
+    @property
+    def cursor_max_age(self) -> timedelta:
+        return timedelta(hours=self.backfill_cursor_max_age_hours)
 
     @property
     def origins(self) -> Mapping[str, str]:
@@ -201,9 +206,8 @@ def checked(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
 
 def complaint(name: str, value: object, origin: str) -> str:
     """PORT must be a number from 1 to 65535, but is "abc" (from the environment)."""
-    return (
-        f'{name.upper()} must be {Settings.model_fields[name].description}, but is "{shown(name, value)}" ({origin}).'
-    )
+    names = " or ".join(each.upper() for each in (name, *(alias for alias, said in ALIASES.items() if said == name)))
+    return f'{names} must be {Settings.model_fields[name].description}, but is "{shown(name, value)}" ({origin}).'
 
 
 def shown(name: str, value: object) -> str:

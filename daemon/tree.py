@@ -177,6 +177,7 @@ async def serve(house: House, *, task_status: trio.TaskStatus[None]) -> None:
         forum_did=house.forum_did,
         public_origin=house.origin,
         session_ttl=timedelta(days=house.settings.session_ttl_days),
+        cursor_max_age=house.settings.cursor_max_age,
         shows_images=house.settings.post_images,
         trusted_proxies=tuple(map(ip_network, house.settings.trusted_proxies)),
     )
@@ -325,7 +326,7 @@ async def read_and_apply(house: House, epoch: int, known: set[str]) -> None:
                 forum_did=house.forum_did,
                 known=known,
                 key_of=Keys(house.resolver, house.database),
-                max_age=timedelta(hours=house.settings.backfill_cursor_max_age_hours),
+                max_age=house.settings.cursor_max_age,
             )
         outlet.close()
         house.board.pulse("firehose").become("stopped")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from forum import ledger, visibility
@@ -21,9 +22,8 @@ UPDATE accounts SET refresh_at = least(refresh_at, now() + random() * make_inter
 """
 PDS_ORIGINS = "SELECT DISTINCT pds FROM accounts WHERE pds IS NOT NULL"
 KEY_OF = "SELECT signing_key FROM accounts WHERE did = $1"
-DUE = """
-SELECT did, refresh_failures, handle, pds FROM accounts WHERE refresh_at <= now() ORDER BY refresh_at LIMIT $1
-"""
+DUE = "SELECT did, refresh_failures FROM accounts WHERE refresh_at <= now() ORDER BY refresh_at LIMIT $1"
+BEFORE_ASKING = "SELECT now() AS at, (SELECT handle FROM accounts WHERE did = $1) AS handle"
 NEXT_DUE = "SELECT extract(epoch FROM min(refresh_at) - now())::float8 FROM accounts"
 READ = "SELECT pds, status, shown_handle FROM accounts WHERE did = $1 FOR UPDATE"
 # A refresh asked for while we were asking (refresh_at moved) stays asked for.
@@ -42,12 +42,10 @@ UPDATE accounts SET refresh_failures = refresh_failures + 1, refresh_at = now() 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """An account to be asked about, how often that failed in a row, and what we believed before."""
+    """An account to be asked about, and how often that failed in a row."""
 
     did: str
     failures: int
-    handle: str | None
-    pds: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +93,7 @@ async def pds_origins(connection: Connection) -> list[str]:
 
 async def due(connection: Connection, limit: int) -> list[Due]:
     """The accounts whose turn it is, longest waiting first."""
-    rows = await connection.fetch(DUE, limit)
-    return [Due(did=row["did"], failures=row["refresh_failures"], handle=row["handle"], pds=row["pds"]) for row in rows]
+    return [Due(did=row["did"], failures=row["refresh_failures"]) for row in await connection.fetch(DUE, limit)]
 
 
 async def seconds_to_next(connection: Connection) -> float | None:
@@ -105,7 +102,14 @@ async def seconds_to_next(connection: Connection) -> float | None:
     return seconds
 
 
-async def store(tx: Connection, identity: Identity, *, asked_at: object, again_in_seconds: float) -> Changes:
+async def before_asking(connection: Connection, did: str) -> tuple[datetime, str | None]:
+    """The database's time, and the handle we believe an account to have."""
+    row = await connection.fetchrow(BEFORE_ASKING, did)
+    assert row is not None
+    return row["at"], row["handle"]
+
+
+async def store(tx: Connection, identity: Identity, *, asked_at: datetime, again_in_seconds: float) -> Changes:
     """Keep an answer, and do what a changed status or PDS asks for: hide, show, erase, mark stale.
 
     `asked_at` is the database's time before the asking began. The caller holds the ledger's lock.

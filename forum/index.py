@@ -70,7 +70,7 @@ PLACES_OF = "SELECT DISTINCT root_uri, board_uri FROM posts WHERE uri = ANY ($1:
 
 PUT_MEMBERSHIPS = """
 INSERT INTO memberships (did, rkey, joined_at)
-SELECT i.did, i.rkey, least(i.joined_at, i.key_time)
+SELECT i.did, i.rkey, least(i.joined_at, i.key_time, now())
   FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) AS i (did, rkey, joined_at, key_time)
     ON CONFLICT (did, rkey) DO UPDATE SET joined_at = excluded.joined_at
 """

@@ -6,7 +6,7 @@ crash is here; the loop that does the work is actors/backfill.py.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from forum.changes import Changes, notify
@@ -15,6 +15,7 @@ from forum.database import Connection, RowRefused
 Type = Literal["catch_up", "full_sync"]
 Status = Literal["in_progress", "completed", "failed", "cancelled"]
 
+ABOVE_IDS = 2**63 - 1
 LONGEST_MESSAGE = 500
 MOST_ERRORS = 1_000
 
@@ -26,10 +27,11 @@ SELECT CASE WHEN count(*) = 0 THEN NULL
             WHEN bool_or(reason IN ('no_cursor', 'no_forum')) THEN 'full_sync' ELSE 'catch_up' END
   FROM gaps WHERE closed_at IS NULL AND ($1::timestamptz IS NULL OR opened_at > $1)
 """
+IS_AWAY = "SELECT connected_at < clock_timestamp() - $1::interval FROM stream"
 START = "INSERT INTO backfills (type) VALUES ($1) RETURNING *"
 CURRENT = "SELECT * FROM backfills WHERE status = 'in_progress'"
 READ = "SELECT * FROM backfills WHERE id = $1"
-HISTORY = "SELECT * FROM backfills ORDER BY id DESC LIMIT $1 OFFSET $2"
+HISTORY = "SELECT * FROM backfills WHERE id < $1 ORDER BY id DESC LIMIT $2 OFFSET $3"
 LAST_START = "SELECT max(started_at) FROM backfills"
 ASK_TO_CANCEL = "UPDATE backfills SET cancel_asked = true WHERE id = $1 AND status = 'in_progress' RETURNING true"
 CANCEL_ASKED = "SELECT cancel_asked FROM backfills WHERE id = $1"
@@ -103,8 +105,11 @@ SELECT r.did, r.mend_failures AS tries, a.pds, coalesce(a.status <> 'active', fa
 MEND_LATER = """
 UPDATE repos SET mend_failures = mend_failures + 1, mend_at = now() + make_interval(secs => $2) WHERE did = $1
 """
-# An account that is away has no repository to fetch; becoming active again makes it stale anew.
-LEAVE = "UPDATE repos SET stale_since = NULL, stale_reason = NULL WHERE did = $1"
+# An account that is away has no repository to fetch. Coming back makes it stale anew, perhaps just before this.
+LEAVE = """
+UPDATE repos SET stale_since = NULL, stale_reason = NULL
+ WHERE did = $1 AND NOT EXISTS (SELECT FROM accounts a WHERE a.did = $1 AND a.status = 'active')
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,9 +163,14 @@ async def verdict(connection: Connection, *, since: datetime | None = None) -> T
     return found
 
 
-async def needed(connection: Connection) -> Type | None:
-    """The kind of job that would make the index complete; None when it is."""
-    return await verdict(connection) if await connection.fetchval(HAS_BEGUN) else "full_sync"
+async def needed(connection: Connection, *, max_age: timedelta) -> Type | None:
+    """The kind of job that would make the index complete; None when it is.
+
+    A stream that is away for longer than `max_age` has left a gap, though nobody could open it yet.
+    """
+    if not await connection.fetchval(HAS_BEGUN):
+        return "full_sync"
+    return await verdict(connection) or ("catch_up" if await connection.fetchval(IS_AWAY, max_age) else None)
 
 
 async def start(tx: Connection, kind: Type) -> Job:
@@ -184,9 +194,9 @@ async def read(connection: Connection, job_id: int) -> Job | None:
     return None if row is None else _job(row)
 
 
-async def history(connection: Connection, *, limit: int, offset: int) -> list[Job]:
-    """Newest first."""
-    return [_job(row) for row in await connection.fetch(HISTORY, limit, offset)]
+async def history(connection: Connection, *, limit: int, offset: int = 0, below: int = ABOVE_IDS) -> list[Job]:
+    """Newest first, from the id `below` downwards, less `offset`."""
+    return [_job(row) for row in await connection.fetch(HISTORY, below, limit, offset)]
 
 
 async def errors(connection: Connection, job_id: int) -> list[JobError]:

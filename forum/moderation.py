@@ -27,10 +27,12 @@ SELECT (SELECT max(rkey) FROM mod_actions WHERE subject = $2) AS newest, m.rkey,
 """
 POST = "SELECT uri, cid, did, root_uri IS NULL AS is_topic FROM posts WHERE id = $1"
 
-# Whoever was ever acted on stays within reach, also when all they wrote is gone.
-HAS_LEFT_TRACES = (
-    "SELECT EXISTS (SELECT FROM posts WHERE did = $1) OR EXISTS (SELECT FROM mod_actions WHERE subject = $1)"
-)
+# Whoever was ever acted on stays within reach, also when all they wrote is gone. Replies may be of other forums.
+HAS_LEFT_TRACES = """
+SELECT EXISTS (SELECT FROM mod_actions WHERE subject = $1)
+    OR EXISTS (SELECT FROM posts p JOIN topics t ON t.uri = coalesce(p.root_uri, p.uri)
+                WHERE p.did = $1 AND t.board_uri IS NOT NULL)
+"""
 
 # Both by mod_actions_due.
 NEXT_DUE = """

@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 import trio
 from quart import Quart, Response, request
-from werkzeug.exceptions import BadRequest, Conflict, InternalServerError, NotFound, ServiceUnavailable
+from werkzeug.exceptions import Conflict, InternalServerError, NotFound, ServiceUnavailable
 
 from forum import audit, jobs
 from forum.database import Connection, Database, DatabaseAway
@@ -18,7 +18,7 @@ from forum.permissions import MANAGE_FORUM
 from web.answers import answer
 from web.events import STILL_HERE, event, streamed
 from web.params import asked_slice, id_from
-from web.shapes import job_error_shape, job_shape
+from web.shapes import job_error_shape, job_shape, jobs_shape
 from web.signed_in import require
 from web.site import Site
 
@@ -44,7 +44,8 @@ def add_admin(app: Quart, database: Database, site: Site, stop: trio.Event) -> N
 async def start_backfill(database: Database, site: Site) -> Response:
     """Here a database that is away is 500: 503 says that there is nobody to do the work."""
     try:
-        job = await start_job(database, await require(database, site, MANAGE_FORUM), request.args.get("force"))
+        actor = await require(database, site, MANAGE_FORUM)
+        job = await start_job(database, site, actor, request.args.get("force"))
     except DatabaseAway as error:
         raise InternalServerError("Failed to check the backfill status or to start the backfill.") from error
     if job is None:
@@ -55,11 +56,11 @@ async def start_backfill(database: Database, site: Site) -> Response:
 async def list_backfills(database: Database, site: Site) -> Response:
     await require(database, site, MANAGE_FORUM)
     part = asked_slice(default=25, most=100)
-    if part.after is not None:
-        raise BadRequest("This list takes an offset, not a cursor.")
+    below = jobs.ABOVE_IDS if part.after is None else id_from(part.after.uri)
     async with database.connection() as connection:
-        found = await jobs.history(connection, limit=part.limit, offset=part.offset)
-    return answer({"backfills": [job_shape(job) for job in found], "offset": part.offset, "limit": part.limit})
+        # One more than asked for tells whether anything follows.
+        found = await jobs.history(connection, limit=part.limit + 1, offset=part.offset, below=below)
+    return answer(jobs_shape(found, part))
 
 
 async def show_backfill(database: Database, site: Site, backfill_id: str) -> Response:
@@ -119,11 +120,11 @@ async def stops_within(stop: trio.Event, seconds: float) -> bool:
     return stop.is_set()
 
 
-async def start_job(database: Database, actor: str, force: str | None) -> jobs.Job | None:
+async def start_job(database: Database, site: Site, actor: str, force: str | None) -> jobs.Job | None:
     """Ask for a job; None if none is needed."""
     try:
         async with database.transaction() as tx:
-            job = await ask_for_job(tx, force)
+            job = await ask_for_job(tx, force, max_age=site.cursor_max_age)
             if job is not None:
                 await note(tx, actor, "startBackfill", job)
     except NobodyLeads as error:

@@ -190,6 +190,7 @@ class Backfills(TypedDict):
     backfills: list[Backfill]
     offset: int
     limit: int
+    cursor: NotRequired[str]
 
 
 class BackfillError(TypedDict):

@@ -116,8 +116,7 @@ EVENTS = Media(
         },
     },
 )
-PART: Types = {"limit": Limit, "offset": Offset}
-LIST: Types = {**PART, "cursor": str}
+LIST: Types = {"limit": Limit, "offset": Offset, "cursor": str}
 MODERATORS = (MODERATE_POSTS, BAN_USERS, LOCK_TOPICS)
 ACTS: Mapping[str, tuple[type, object]] = {"member": (Banning, Did), "topic": (TopicAct, Id), "post": (PostAct, Id)}
 
@@ -189,7 +188,7 @@ CALLS: Mapping[str, Call] = {
         says="Start a backfill, if one is needed or forced.", who=FORUM, query={"force": str},
         answers={200: BackfillStarted, 202: BackfillStarted}, refuses=(409, 500),
     ),
-    "GET /api/admin/backfill": read("Backfills, newest first.", Backfills, who=FORUM, query=PART, refuses=(400,)),
+    "GET /api/admin/backfill": read("Backfills, newest first.", Backfills, who=FORUM, query=LIST, refuses=(400,)),
     "GET /api/admin/backfill/<backfill_id>": read("One backfill.", Backfill, who=FORUM, refuses=(400, 404)),
     "DELETE /api/admin/backfill/<backfill_id>": Call(
         says="Cancel a running backfill.", who=FORUM, answers={202: BackfillStarted}, refuses=(400, 404, 409)

@@ -3,6 +3,8 @@
 Ids are strings, for JavaScript's numbers end at 2**53.
 """
 
+from collections.abc import Sequence
+
 from forum.jobs import Job, JobError
 from forum.reads.accounts import Author
 from forum.reads.audit import AuditPage, Noted
@@ -122,6 +124,18 @@ def reply_shape(reply: Reply) -> Shape:
         "createdAt": written(reply.created_at),
         "author": _author_shape(reply.author),
         **_extras(reply),
+    }
+
+
+def jobs_shape(found: Sequence[Job], part: Slice) -> Shape:
+    """`found` holds one more than the part, where others follow."""
+    shown = found[: part.limit]
+    last = shown[-1] if len(found) > part.limit else None
+    return {
+        "backfills": [job_shape(job) for job in shown],
+        "offset": part.offset,
+        "limit": part.limit,
+        **_cursor(None if last is None else Place(False, last.started_at, str(last.id))),
     }
 
 

@@ -12,6 +12,7 @@ class Site:
     forum_did: str
     public_origin: str | None = None
     session_ttl: timedelta = timedelta(days=7)
+    cursor_max_age: timedelta = timedelta(hours=48)
     shows_images: bool = False  # of posts, which others host
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
 

@@ -14,6 +14,8 @@ from forum.errors import BadInput
 from forum.records import names
 from forum.records.lexicon import Catalog, load_catalog
 
+LONGEST_URI = 1_000  # of a post that is answered or reacted to: indexed beside our own, of which a row has 2,704 bytes
+
 _PAIRS = ("ban", "lock", "pin", "delete", "mute")
 ACTIONS = frozenset([f"{names.MOD_ACTION}.{undo}{pair}" for pair in _PAIRS for undo in ("", "un")])
 
@@ -24,6 +26,8 @@ def check_record(collection: str, rkey: str, record: Mapping[str, Any]) -> None:
     match collection:
         case names.POST:
             _check_post(record)
+        case names.REACTION:
+            _check_length("subject", record["subject"]["uri"])
         case names.MOD_ACTION:
             _check_mod_action(record)
         case names.THEME:
@@ -52,6 +56,14 @@ def _read(root: Traversable, nsid: str) -> dict[str, Any]:
 def _check_post(record: Mapping[str, Any]) -> None:
     if "reply" not in record and "board" not in record:
         raise BadInput("missing_field", "board: missing in a topic")
+    for name, ref in record.get("reply", {}).items():
+        if name in ("root", "parent"):
+            _check_length(f"reply.{name}", ref["uri"])
+
+
+def _check_length(name: str, uri: str) -> None:
+    if len(uri) > LONGEST_URI:
+        raise BadInput("too_long", f"{name}: a URI of {len(uri)} characters")
 
 
 def _check_mod_action(record: Mapping[str, Any]) -> None:

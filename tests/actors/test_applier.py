@@ -20,7 +20,7 @@ from forum.protocol.events import (
     StreamIdle,
     SyncSeen,
 )
-from tests.support.forum import ANN, BOB, F, Index, put, reply, tid, topic, uri
+from tests.support.forum import ANN, BOB, F, Index, Record, put, reply, tid, topic, uri
 from tests.support.waiting import until
 
 SOURCE = "wss://stream.example/subscribe"
@@ -106,10 +106,14 @@ async def state(pulse: Pulse, name: str) -> bool:
     return pulse.state == name
 
 
-async def test_poison_record(index: Index, pulse: Pulse) -> None:
+UNINDEXABLE = "at://" + "".join(map(chr, range(0x4E00, 0x4E00 + 3_000)))
+
+
+@pytest.mark.parametrize("poison", [topic("a\0b"), reply(UNINDEXABLE)], ids=["a text", "a reference"])
+async def test_poison_record(index: Index, pulse: Pulse, poison: Record) -> None:
     """The one record that PostgreSQL refuses is refused, with its reason; all others of the batch are stored."""
     ops = [put(ANN, n, n, topic(f"fine {n}")) for n in range(1, 8)]
-    ops[3] = put(ANN, 4, 4, topic("a\0b"))
+    ops[3] = put(ANN, 4, 4, poison)
     await store(index, pulse, *(seen(n, op) for n, op in enumerate(ops, 1)))
     assert await index.shown() == [f"fine {n}" for n in (1, 2, 3, 5, 6, 7)]
     assert await index.why(ANN, 4) == "refused_by_database"

@@ -10,6 +10,7 @@ import dns.rrset
 import pytest
 import trio
 
+from actors import identity
 from actors.health import Pulse
 from actors.identity import FRESH_SECONDS, Keys, WakeUp, run_identity
 from actors.resolver import Resolver
@@ -292,6 +293,15 @@ async def test_moved(talk: Index, pulse: Pulse) -> None:
     oracle.pds = "https://two.example"
     await become(talk, oracle, pulse, "active")
     assert await talk.stale(ANN) == "moved"
+
+
+async def test_a_handle_outlives_an_outage(talk: Index) -> None:
+    """While nobody tells where it points, people go on to be called what they were."""
+    async with network() as (site, resolver):
+        for answer in (said({"did": ANN}), Reply(502, b"<html>")):
+            site.answers[HANDLE] = answer
+            await identity.refresh(resolver, talk.database, ANN)
+            assert await talk.one("SELECT shown_handle FROM accounts WHERE did = $1", ANN) == "ann.example"
 
 
 async def test_failures(talk: Index, pulse: Pulse) -> None:

@@ -7,6 +7,7 @@ import pytest
 import trio
 
 from daemon.pool import Pool
+from forum import jobs, ledger
 from forum.records.datamodel import cid_of
 from forum.records.names import MEMBERSHIP, POST
 from forum.records.syntax import tid_of
@@ -307,6 +308,15 @@ async def test_closed_account(scene: Scene, kind: str) -> None:
     assert await status(scene) == "active"
     assert await scene.is_in(bob)
     assert await scene.one("SELECT count(*) FROM posts WHERE did = $1 AND shown", BOB) == 3
+
+
+async def test_closed_and_back_in_the_same_moment(scene: Scene) -> None:
+    """That it was closed is told when it is open again, and marked to be read anew: the mark stays."""
+    await known(scene)
+    async with scene.database.transaction() as tx:
+        await ledger.mark_stale(tx, {BOB: "active_again"})
+        await jobs.leave(tx, BOB)
+    assert await scene.stale() == {BOB}
 
 
 def from_directory(scene: Scene) -> None:

@@ -95,6 +95,8 @@ def test_with_a_key_of_ones_own(load) -> None:
         with pytest.raises(SettingsError, match="OAUTH_PRIVATE_KEY is not a private key of P-256") as error:
             door(load(SESSION_SECRET=SECRET, OAUTH_PUBLIC_URL=ORIGIN, OAUTH_PRIVATE_KEY=wrong))
         assert wrong not in str(error.value)
+    with pytest.raises(SettingsError, match="OAUTH_PRIVATE_KEY"):
+        door(load(OAUTH_PRIVATE_KEY="hunter2"))  # also where nobody can sign in anyway
 
 
 def test_seals(load) -> None:

@@ -110,6 +110,7 @@ async def test_storm_of_cancellations(database: Pool) -> None:
         ("SELECT $1::jsonb", '"\\u0000"'),
         ("SELECT $1::int", 2**40),
         ("SELECT $1::int", "one"),
+        ("INSERT INTO unsettled VALUES ($1)", "".join(map(chr, range(0x4E00, 0x4E00 + 3_000)))),
         ("INSERT INTO floors VALUES ('did:x', 'c', $1)", None),
     ],
 )

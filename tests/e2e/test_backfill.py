@@ -24,7 +24,7 @@ async def finished(scene: Scene, kind: str, *, count: int = 1) -> None:
 
     async def done() -> bool:
         async with scene.index.connection() as connection:
-            history = await jobs.history(connection, limit=100, offset=0)
+            history = await jobs.history(connection, limit=100)
             completed = [job for job in history if job.type == kind and job.status == "completed"]
             return len(completed) >= count and await jobs.verdict(connection) is None
 

@@ -41,7 +41,7 @@ async def wait_for_first_backfill(scene: Scene) -> None:
 
     async def done() -> bool:
         async with scene.index.connection() as connection:
-            history = await jobs.history(connection, limit=1, offset=0)
+            history = await jobs.history(connection, limit=1)
             return bool(history) and history[0].status == "completed"
 
     await wait_until(done)

@@ -367,6 +367,12 @@ async def test_membership_counts_once(index: Index) -> None:
     assert await index.one(count) == 0
 
 
+async def test_nobody_joined_in_the_future(index: Index) -> None:
+    """Whatever the record and its key say: the newest stand first in the list of members."""
+    await index.apply(put(ANN, "izzzzzzzzzzzz", 1, membership(joinedAt="2999-01-01T00:00:00Z")))
+    assert await index.one("SELECT joined_at <= now() FROM members WHERE did = $1", ANN)
+
+
 async def test_reaction(index: Index) -> None:
     await index.apply(put(BOB, 3, 3, reaction(TOPIC)))
     assert await index.rows("SELECT did, subject_uri FROM reactions") == [(BOB, TOPIC)]

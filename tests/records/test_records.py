@@ -218,6 +218,15 @@ def test_abyss_is_refused() -> None:
     assert verdict(names.THEME, EXAMPLES[names.THEME][1] | {"tokens": {"a": abyss}}) == "too_deep"
 
 
+def test_references_are_bounded() -> None:
+    """What is longer than an index can hold is refused here, so that stream and snapshot agree, record by record."""
+    for length, reason in ((1_000, ""), (1_001, "too_long")):
+        long = {"uri": f"at://did:plc:{'a' * (length - 19)}/a.b.c", "cid": CID}
+        for name in ("root", "parent"):
+            assert verdict(names.POST, REPLY | {"reply": REPLY["reply"] | {name: long}}) == reason
+        assert verdict(names.REACTION, EXAMPLES[names.REACTION][1] | {"subject": long}) == reason
+
+
 @pytest.mark.parametrize(
     ("collection", "change", "reason"),
     [

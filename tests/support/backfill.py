@@ -87,7 +87,7 @@ class Scene:
 
     async def history(self) -> list[jobs.Job]:
         async with self.database.connection() as connection:
-            return await jobs.history(connection, limit=100, offset=0)
+            return await jobs.history(connection, limit=100)
 
     async def errors(self, job: jobs.Job) -> list[tuple[str, str | None, str]]:
         async with self.database.connection() as connection:

@@ -157,6 +157,14 @@ async def test_not_needed(owner: httpx.AsyncClient) -> None:
         )
 
 
+async def test_needed_while_the_stream_is_away(owner: httpx.AsyncClient, rows: Rows) -> None:
+    """For longer than the settings allow: what is missed by then is known before anybody could open a gap."""
+    await rows.run("UPDATE stream SET connected_at = now() - interval '47 hours'")
+    assert (await owner.post(BACKFILL)).status_code == 200
+    await rows.run("UPDATE stream SET connected_at = now() - interval '49 hours'")
+    assert (await owner.post(BACKFILL)).json()["type"] == "catch_up"
+
+
 async def test_bodies_are_ignored(owner: httpx.AsyncClient) -> None:
     """Malformed, misleading or too long: nobody reads it, whatever it claims to be."""
     for body in (b"", b"{", b'{"force": "full_sync"}', b"\xff\x00", b"x" * 1_000_000):
@@ -216,7 +224,7 @@ async def test_unknown_and_malformed_ids(owner: httpx.AsyncClient) -> None:
 
 
 async def test_history(owner: httpx.AsyncClient, rows: Rows) -> None:
-    """All jobs, newest first, by limit and offset."""
+    """All jobs, newest first, by limit, offset and cursor."""
     made = []
     for _ in range(3):
         made.insert(0, await start(owner))
@@ -228,6 +236,10 @@ async def test_history(owner: httpx.AsyncClient, rows: Rows) -> None:
     part = (await owner.get(BACKFILL, params={"limit": 1, "offset": 1})).json()["backfills"]
     assert [(job["id"], job["status"], job["errorMessage"]) for job in part] == [(made[1], "failed", "no luck")]
     assert part[0]["completedAt"].endswith("Z")
+    first = (await owner.get(BACKFILL, params={"limit": 2})).json()
+    rest = (await owner.get(BACKFILL, params={"limit": 2, "cursor": first["cursor"]})).json()
+    assert [job["id"] for job in first["backfills"] + rest["backfills"]] == made
+    assert "cursor" not in rest
     assert (await owner.get(BACKFILL, params={"limit": 1000})).json()["limit"] == 100
     for query in ("limit=0", "offset=x", "cursor=W3RydWUsIjIwMjYtMDEtMDFUMDA6MDA6MDBaIiwiYSJd"):
         assert (await owner.get(f"{BACKFILL}?{query}")).status_code == 400

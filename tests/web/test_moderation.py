@@ -197,6 +197,13 @@ async def test_an_end_that_is_none(scene: Scene) -> None:
             assert "expiresAt" in answered["error"]
 
 
+async def test_who_has_only_written_elsewhere_is_none(scene: Scene) -> None:
+    """A reply is kept before its topic comes; that of another forum never does."""
+    await scene.index.apply(put("did:plc:elsewhere", 41, 41, reply("at://did:plc:x/space.atbb.post/3k")))
+    async with scene.signed_in() as owner:
+        await done(owner, "POST", "/api/mod/ban", 404, targetDid="did:plc:elsewhere", **REASON)
+
+
 async def test_who_has_only_written_is_an_author(scene: Scene) -> None:
     """Ann never joined; and who was once acted on can be set free when nothing else is left of them."""
     await scene.index.apply(put(F, 40, 40, act("ban", "did:plc:gone")))

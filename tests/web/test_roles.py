@@ -259,7 +259,7 @@ async def test_the_first_role_ends_no_other(
 
 
 async def test_two_first_roles_at_once(database: Pool, account: ForumAccount, server: AccountServer) -> None:
-    """Both looked before either wrote: those built in are written down once, and the other one is asked to look again."""
+    """Both looked before either wrote: those built in are written down once, the other one is asked to look again."""
     server.answers["getLatestCommit"] = httpx.Response(200, json=server.commit())
     server.answers["listRecords"] = httpx.Response(200, json={"records": []})
     answers: list[httpx.Response] = []

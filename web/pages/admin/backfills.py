@@ -49,7 +49,7 @@ async def start(database: Database, site: Site) -> Response | Redirection:
     async with database.connection() as connection:
         desk = await admitted(connection, site, MANAGE_FORUM)
     try:
-        await start_job(database, desk.viewer.did, (await request.form).get("force"))
+        await start_job(database, site, desk.viewer.did, (await request.form).get("force"))
     except FORESEEN as error:
         return await refused(database, site, desk, await refusal_of(error))
     return redirect(PATH, code=303)
@@ -91,8 +91,8 @@ async def refused(database: Database, site: Site, desk: Desk, refusal: Refusal) 
 async def backfill_page(connection: Connection, site: Site, desk: Desk, *, refusal: Refusal | None = None) -> Response:
     return panel(
         site, "backfill.html", desk, refusal=refusal,
-        needed=await jobs.needed(connection),
+        needed=await jobs.needed(connection, max_age=site.cursor_max_age),
         led=await jobs.has_leader(connection, within_seconds=FRESH_SECONDS),
         current=await jobs.current(connection),
-        past=[job for job in await jobs.history(connection, limit=HISTORY, offset=0) if job.status != "in_progress"],
+        past=[job for job in await jobs.history(connection, limit=HISTORY) if job.status != "in_progress"],
     )  # fmt: skip
