@@ -8,13 +8,17 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from actors.pds_client import PdsClient
+import structlog
+
+from actors.pds_client import PdsClient, Refused
 from actors.web_client import Answer
-from forum.errors import BadInput
+from forum.errors import BadInput, Unavailable
 from forum.own_writes import OwnWrite, Record, read_delete, read_put
 from forum.protocol.events import RecordOp
 from forum.protocol.wire import is_future_rev
 from forum.records.datamodel import cid_of
+
+log = structlog.get_logger(__name__)
 
 Send = Callable[[str, object], Awaitable[Answer]]  # POST a body to a URL, as the account
 
@@ -30,7 +34,7 @@ class Repository:
     async def create(self, collection: str, record: Record, *, rkey: str | None = None) -> OwnWrite:
         """Write a new record; its key is the server's choice unless given."""
         asked = {"collection": collection, "record": record} | ({} if rkey is None else {"rkey": rkey})
-        return self._read_put(await self._write("createRecord", asked), collection, record)
+        return await self._dated(self._read_put(await self._write("createRecord", asked), collection, record))
 
     async def create_all(self, collection: str, records: Sequence[Record], *, over: str) -> list[OwnWrite]:
         """Write new records in one commit, all or none; `over` the commit of that CID, else refused: `InvalidSwap`."""
@@ -39,12 +43,13 @@ class Repository:
         answer = await self._write("applyWrites", {"writes": writes, "swapCommit": over})
         match answer:
             case {"commit": commit, "results": [*results]} if len(results) == len(records):
-                return [
+                written = [
                     self._read_put(
                         {**result, "commit": commit} if isinstance(result, Mapping) else None, collection, record
                     )
                     for result, record in zip(results, records, strict=True)
                 ]
+                return [await self._dated(write) for write in written]
         raise self.pds.senseless("not every write has a result")
 
     async def put(self, collection: str, rkey: str, record: Record, *, swap: str | None = None) -> OwnWrite:
@@ -58,7 +63,7 @@ class Repository:
     async def delete(self, collection: str, rkey: str) -> OwnWrite:
         """Delete a record; it need not be there."""
         answer = await self._write("deleteRecord", {"collection": collection, "rkey": rkey})
-        return self._dated(read_delete(answer, did=self.did, collection=collection, rkey=rkey))
+        return await self._dated(read_delete(answer, did=self.did, collection=collection, rkey=rkey))
 
     async def head(self) -> str:
         """The CID of its newest commit."""
@@ -85,7 +90,7 @@ class Repository:
 
     async def _put(self, collection: str, rkey: str, record: Record, swap: Record) -> OwnWrite:
         asked = {"collection": collection, "rkey": rkey, "record": record, **swap}
-        return self._read_put(await self._write("putRecord", asked), collection, record)
+        return await self._dated(self._read_put(await self._write("putRecord", asked), collection, record))
 
     async def _write(self, method: str, asked: Record) -> object:
         url = f"{self.pds.origin}/xrpc/com.atproto.repo.{method}"
@@ -98,10 +103,17 @@ class Repository:
             raise self.pds.senseless(bad.reason) from bad
         if write.cid != cid_of(record):
             raise self.pds.senseless("what it wrote is another record")
-        return self._dated(write)
-
-    def _dated(self, write: OwnWrite) -> OwnWrite:
-        """A rev of the future would shut out what honestly follows: then we do not know it."""
-        if write.rev is not None and is_future_rev(write.rev, time.time_ns() // 1_000):
-            return replace(write, rev=None)
         return write
+
+    async def _dated(self, write: OwnWrite) -> OwnWrite:
+        """With a rev: a write that changed nothing tells none, and servers need not; what is there now tells one.
+
+        A rev of the future would shut out what honestly follows. Where none can be had the write is done all the same.
+        """
+        if write.rev is not None and not is_future_rev(write.rev, time.time_ns() // 1_000):
+            return write
+        try:
+            return await self.found(write.collection, write.rkey)
+        except (Unavailable, Refused) as hindrance:
+            log.warning("write_without_rev", did=self.did, collection=write.collection, reason=str(hindrance))
+            return replace(write, rev=None)

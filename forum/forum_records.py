@@ -18,6 +18,8 @@ from forum.records.syntax import tid_of
 
 Fields = Mapping[str, Any]  # Any: JSON
 
+HOLD_REFS = frozenset({"forum", "board", "reply", "category", "role"})
+
 
 def forum_record(fields: Fields) -> Fields:
     return checked(FORUM, {"createdAt": now(), **fields}, rkey="self")
@@ -30,7 +32,7 @@ def category_record(fields: Fields) -> Fields:
 
 def board_record(fields: Fields, *, category: RecordOp | OwnWrite | None = None) -> Fields:
     """A new one, or one with all its fields; in `category` if that is given, else where the fields say."""
-    place = {} if category is None else {"category": {"$type": f"{BOARD}#categoryRef", "category": ref_of(category)}}
+    place = {} if category is None else {"category": {"category": ref_of(category)}}
     return checked(BOARD, {"createdAt": now(), **fields, **place})
 
 
@@ -48,8 +50,7 @@ def built_in_roles() -> list[Fields]:
 
 
 def grant_record(subject: str, role: RecordOp | OwnWrite, *, by: str) -> Fields:
-    given = {"$type": f"{GRANT}#roleRef", "role": ref_of(role)}
-    return checked(GRANT, {"subject": subject, "role": given, "createdBy": by, "createdAt": now()})
+    return checked(GRANT, {"subject": subject, "role": {"role": ref_of(role)}, "createdBy": by, "createdAt": now()})
 
 
 def mod_action_record(action: str, subject: str | Post, *, reason: str, by: str, until: datetime | None) -> Fields:
@@ -94,14 +95,26 @@ def ref_of(op: RecordOp | OwnWrite | Post) -> Fields:
 
 
 def checked(collection: str, fields: Fields, *, rkey: str | None = None) -> Fields:
-    """The record of these fields, those that are None left out. Raises `BadInput`, whose words name the field.
+    """The record of these fields, those that are None left out, and its references with their types.
+
+    Raises `BadInput`, whose words name the field.
 
     Where the server will choose the key, one of the kind it chooses stands for it.
     """
     said = {name: value for name, value in fields.items() if value is not None}
-    record = {"$type": collection, **said}
+    record = with_types(collection, {"$type": collection, **said})
     check_record(collection, rkey or tid_of(time.time_ns() // 1000, 0), record)
     return record
+
+
+def with_types(collection: str, record: Fields) -> Fields:
+    """The record whose inner references say what they are: others may leave that out, but lose the thread without."""
+    untyped = {
+        name: {"$type": f"{collection}#{name}Ref", **value}
+        for name, value in record.items()
+        if name in HOLD_REFS and isinstance(value, Mapping) and "$type" not in value
+    }
+    return {**record, **untyped}
 
 
 def now() -> str:

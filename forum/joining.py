@@ -23,5 +23,4 @@ async def forum_to_join(connection: Connection, did: str, *, forum_did: str) -> 
 def membership_record(forum: Mapping[str, str], rkey: str) -> Fields:
     """An account's word that it belongs to the forum."""
     at = now()
-    joined = {"$type": f"{MEMBERSHIP}#forumRef", "forum": forum}
-    return checked(MEMBERSHIP, {"forum": joined, "joinedAt": at, "createdAt": at}, rkey=rkey)
+    return checked(MEMBERSHIP, {"forum": {"forum": forum}, "joinedAt": at, "createdAt": at}, rkey=rkey)

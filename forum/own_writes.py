@@ -26,7 +26,7 @@ Beside = Callable[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnWrite:
-    """A write its PDS has answered. `record` and `cid` are None for a delete, `rev` is None where nothing changed."""
+    """A write its PDS has answered. `record` and `cid` are None for a delete, `rev` is None where it is not known."""
 
     did: str
     collection: str
@@ -73,23 +73,15 @@ async def show_own_write(
 ) -> None:
     """Bring it into the index, for the writer's next read, and `entry` into the audit. The record has been checked.
 
-    A database that is away is no failure of the write, which is done: the stream brings it later.
+    A database that is away is no failure of the write, which is done: the stream brings it later. The audit it does not
+    bring, so the log has what was to be noted.
     """
-    if write.rev is None:
-        return
-    op = RecordOp(
-        did=write.did,
-        collection=write.collection,
-        rkey=write.rkey,
-        rev=write.rev,
-        cid=write.cid,
-        record=write.record,
-    )
+    ops = [] if write.rev is None else [_op_of(write, write.rev)]
     try:
         async with database.transaction() as tx:
             # The disk is waited for only by what no stream brings again.
             await ledger.take_lock(tx, replayable=entry is None)
-            applied = await ledger.apply(tx, [op], forum_did=forum_did)
+            applied = await ledger.apply(tx, ops, forum_did=forum_did)
             await changes.notify(tx, applied.changes)
             if entry is not None:
                 await audit.note(tx, entry)
@@ -97,3 +89,11 @@ async def show_own_write(
                 await beside(tx)
     except DatabaseAway as away:
         log.warning("own_write_not_shown", did=write.did, collection=write.collection, reason=str(away))
+        if entry is not None:
+            log.warning("act_not_in_audit", actor=entry.actor, act=entry.act, subject=entry.subject, uri=write.uri)
+
+
+def _op_of(write: OwnWrite, rev: str) -> RecordOp:
+    return RecordOp(
+        did=write.did, collection=write.collection, rkey=write.rkey, rev=rev, cid=write.cid, record=write.record
+    )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from forum.errors import BadInput
-from forum.forum_records import checked
+from forum.forum_records import checked, with_types
 from forum.plain import excerpt, fits, is_plain
 from forum.records import check_record
 from forum.records.graphemes import count_graphemes
@@ -45,20 +45,18 @@ def new_rkey() -> str:
 
 def topic_record(title: str, typed: str, *, forum: Ref, board: Ref, rkey: str) -> Fields:
     """A topic on a board; the same whenever it is made for this key. Raises `BadInput`, whose words name the field."""
-    place = {"$type": f"{POST}#boardRef", "board": board.strong}
-    return _new({**_titled(title), **body_of(typed), "board": place}, forum, rkey)
+    return _new({**_titled(title), **body_of(typed), "board": {"board": board.strong}}, forum, rkey)
 
 
 def reply_record(typed: str, *, forum: Ref, root: Ref, parent: Ref, rkey: str) -> Fields:
     """A reply to a post in a topic; as above."""
-    place = {"$type": f"{POST}#replyRef", "root": root.strong, "parent": parent.strong}
-    return _new({**body_of(typed), "reply": place}, forum, rkey)
+    return _new({**body_of(typed), "reply": {"root": root.strong, "parent": parent.strong}}, forum, rkey)
 
 
 def edited_record(record: Fields, typed: str, *, rkey: str, title: str | None = None) -> Fields:
     """What its author makes of a post; all else stays, also what we know nothing of. Raises `BadInput`, as above."""
     kept = {name: value for name, value in record.items() if name != "content"}
-    edited = {**kept, **({} if title is None else _titled(title)), **body_of(typed)}
+    edited = with_types(POST, {**kept, **({} if title is None else _titled(title)), **body_of(typed)})
     check_record(POST, rkey, edited)
     return edited
 
@@ -83,9 +81,8 @@ def tidy(typed: str) -> str:
 
 
 def _new(fields: Fields, forum: Ref, rkey: str) -> Fields:
-    place = {"$type": f"{POST}#forumRef", "forum": forum.strong}
     created_at = tid_time(rkey).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return checked(POST, {**fields, "forum": place, "createdAt": created_at}, rkey=rkey)
+    return checked(POST, {**fields, "forum": {"forum": forum.strong}, "createdAt": created_at}, rkey=rkey)
 
 
 def _titled(title: str) -> Fields:

@@ -70,14 +70,14 @@ class Pen:
         """Over the record that was found."""
         with refusing_swaps():
             write = await self.account.put(over.collection, over.rkey, record, swap=over.cid)
-        return await self._shown(write, act, over.record)
+        return write if write.cid == over.cid else await self._shown(write, act, over.record)
 
     async def delete(self, act: str, uri: str) -> OwnWrite:
         """It need not be there."""
         place = parse_at_uri(uri)
         found = await self.account.record(place.collection, place.rkey)
         write = await self.account.delete(place.collection, place.rkey)
-        return await self._shown(write, act, found.record if found else None)
+        return write if found is None else await self._shown(write, act, found.record)
 
     async def _shown(self, write: OwnWrite, act: str, before: State | None = None) -> OwnWrite:
         """In the index, for the next read, and in the audit."""

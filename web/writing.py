@@ -98,7 +98,7 @@ async def remove_post(desk: Desk, writer: Writer, post_id: int) -> OwnWrite:
     """Delete a post; its author always may."""
     async with desk.database.connection() as connection:
         post = await own_post(connection, writer.did, post_id)
-    return await shown(desk, await ask(desk, writer, lambda own: erase(own, post)))
+    return await shown(desk, await ask(desk, writer, lambda own: own.delete(POST, post.rkey)))
 
 
 async def version_now(desk: Desk, writer: Writer, post_id: int) -> RecordOp | None:
@@ -151,12 +151,11 @@ async def written_before(desk: Desk, writer: Writer, rkey: str) -> OwnWrite | No
 async def write_once(own: Repository, rkey: str, record: Record) -> OwnWrite:
     """Write it, unless it is there already: then what there is."""
     try:
-        write = await own.put_new(POST, rkey, record)
+        return await own.put_new(POST, rkey, record)
     except Refused as refused:
         if refused.name != "InvalidSwap":
             raise
         return await own.found(POST, rkey)
-    return await dated(own, write)
 
 
 async def rewrite(own: Repository, post: Post, draft: Edit) -> OwnWrite:
@@ -168,16 +167,7 @@ async def rewrite(own: Repository, post: Post, draft: Edit) -> OwnWrite:
         raise Conflict("The post was changed meanwhile; please look again.")
     with refusing():
         record = edited_record(found.record, draft.text, rkey=post.rkey, title=draft.title)
-    return await dated(own, await own.put(POST, post.rkey, record, swap=found.cid))
-
-
-async def erase(own: Repository, post: Post) -> OwnWrite:
-    return await dated(own, await own.delete(POST, post.rkey))
-
-
-async def dated(own: Repository, write: OwnWrite) -> OwnWrite:
-    """A write that changed nothing tells no rev; what is there now tells one."""
-    return write if write.rev is not None else await own.found(POST, write.rkey)
+    return await own.put(POST, post.rkey, record, swap=found.cid)
 
 
 async def ask(desk: Desk, writer: Writer, act: Callable[[Repository], Awaitable[T]]) -> T:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -128,11 +128,9 @@ def test_server_ends_with_its_parent(data_dir: Path, number: signal.Signals) -> 
     with parent(data_dir) as process:
         server = holder(data_dir / "postgres")
         assert server is not None
-        descriptor = os.pidfd_open(server)
         process.send_signal(number)
         process.wait()
-        trio.run(trio.lowlevel.wait_readable, descriptor)
-        os.close(descriptor)
+        wait_for_end(server)
     assert holder(data_dir / "postgres") is None
 
 
@@ -185,7 +183,7 @@ def test_copied_binaries_work(data_dir: Path) -> None:
 
 @contextmanager
 def parent(data_dir: Path) -> Iterator[subprocess.Popen[str]]:
-    """The small daemon, ready; killed at the end of the block."""
+    """The small daemon, ready; killed at the end of the block, which its server does not outlive."""
     command = [sys.executable, "-c", PARENT, str(data_dir)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
@@ -193,8 +191,18 @@ def parent(data_dir: Path) -> Iterator[subprocess.Popen[str]]:
         assert process.stdout.readline().startswith("postgresql://")
         yield process
     finally:
+        server = holder(data_dir / "postgres")
         process.kill()
         process.communicate()
+        if server is not None:
+            wait_for_end(server)
+
+
+def wait_for_end(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(pid)
+        trio.run(trio.lowlevel.wait_readable, descriptor)
+        os.close(descriptor)
 
 
 async def run(dsn: str, statement: str) -> None:

@@ -142,6 +142,13 @@ def test_edited() -> None:
         edited_record(record, " ", rkey=RKEY)
 
 
+def test_edited_says_what_its_references_are() -> None:
+    """Whoever wrote it first may have left that out; other readers would lose the thread."""
+    record = reply("Any")
+    untyped = record | {"forum": {"forum": HERE.strong}, "reply": {"root": ROOT.strong, "parent": PARENT.strong}}
+    assert edited_record(untyped, "Any", rkey=RKEY) == record
+
+
 @dataclass(frozen=True)
 class Draft:
     text: str

@@ -26,10 +26,11 @@ Json = dict[str, Any]  # JSON
 
 @dataclass(slots=True)
 class AccountServer:
-    """`answers` replace what a method would say, until they are taken away."""
+    """`answers` replace what a method would say, until they are taken away. Whether it `tells_commits` is its choice."""
 
     did: str = DID
     lifetime_seconds: int = 7200
+    tells_commits: bool = True
     answers: dict[str, httpx.Response] = field(default_factory=dict)
     asked: list[tuple[float, str]] = field(default_factory=list)
     written: list[Json] = field(default_factory=list)
@@ -101,7 +102,7 @@ class AccountServer:
         rev = self._rev()
         key = (body["collection"], body.get("rkey", rev))
         there = self.records.get(key)
-        commit = {"commit": self.commit()}
+        commit = {"commit": self.commit()} if self.tells_commits else {}
         if method == "deleteRecord":
             self.records.pop(key, None)
             return httpx.Response(200, json=commit if there else {})

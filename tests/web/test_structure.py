@@ -119,6 +119,20 @@ async def test_fields_that_are_not_named_stay(owner: httpx.AsyncClient, server: 
     assert (await owner.put(path, json={"name": ""})).status_code == 400
 
 
+async def test_a_server_that_tells_no_commit(owner: httpx.AsyncClient, server: AccountServer) -> None:
+    """The next read has what was written all the same, and the audit who did it; what changed nothing is not in it."""
+    server.tells_commits = False
+    path, _ = await made(owner, "categories", name="Garden")
+    for _ in range(2):
+        assert (await owner.put(path, json={"name": "Beds"})).status_code == 200
+    shown = (await owner.get("/api/categories")).json()["categories"]
+    assert [one["name"] for one in shown] == ["Beds"]
+    server.answers["getLatestCommit"] = httpx.Response(502)
+    await owner.delete(path)
+    noted = (await owner.get(f"{ADMIN}/audit")).json()["entries"]
+    assert [entry["act"] for entry in noted] == ["removeCategory", "changeCategory", "addCategory"]
+
+
 async def test_whole_numbers(owner: httpx.AsyncClient) -> None:
     """As JSON has them: 3.0 is 3, and 3.5 is none."""
     _, uri = await made(owner, "categories", name="Garden", sortOrder=3.0)
