@@ -26,7 +26,7 @@ Json = dict[str, Any]  # JSON
 
 @dataclass(slots=True)
 class AccountServer:
-    """`answers` replace what a method would say, until they are taken away. Whether it `tells_commits` is its choice."""
+    """`answers` replace what a method would say, until they are taken away; not all servers tell their commits."""
 
     did: str = DID
     lifetime_seconds: int = 7200
