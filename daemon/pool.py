@@ -41,6 +41,10 @@ REFUSED_STATES = ("22", "23", "54")  # the value, a constraint, or a limit of th
 # What a server says at the door when DATABASE_URL itself is wrong: password, role, database name.
 WRONG_URL_STATES = ("28", "3D")
 
+UNREADABLE_URL = (
+    "DATABASE_URL cannot be read: in its user and password write #, /, ?, @ and : as %23, %2F, %3F, %40 and %3A."
+)
+
 DRIVER_ERRORS = (asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError)
 
 
@@ -275,6 +279,9 @@ async def connected(loop: trio_asyncio.TrioEventLoop, dsn: str, limits: Limits) 
             await proxy.__aenter__()
             # From here on we await the connection inside by the loop at hand: no context variable is needed.
             return HeldConnection(loop, proxy._asyncpg_conn, limits)
+    except ValueError as error:
+        # It quotes what could not be read, perhaps a piece of the password: no log may have it.
+        raise refused_entry(error) from None
     except Exception as error:
         raise refused_entry(error) from error
     finally:
@@ -287,6 +294,8 @@ def refused_entry(error: Exception) -> Exception:
     state = getattr(error, "sqlstate", None) or ""
     if state.startswith(WRONG_URL_STATES) or isinstance(error, asyncpg.ClientConfigurationError):
         return SettingsError(f"DATABASE_URL does not open a database: {error}.")
+    if isinstance(error, ValueError) and not isinstance(error, OSError):  # a certificate that is refused is both
+        return SettingsError(UNREADABLE_URL)
     return translated(error, lost=True)
 
 

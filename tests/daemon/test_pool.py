@@ -2,6 +2,7 @@
 
 import os
 import signal
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -193,6 +194,17 @@ async def test_wrong_database_name_is_a_wrong_setting(postgres_dsn: str) -> None
     async with open_pool(with_name(postgres_dsn, "nowhere"), size=1, pulse=Pulse("pool")) as pool:
         with pytest.raises(SettingsError, match="DATABASE_URL"):
             await backend_of(pool)
+
+
+@pytest.mark.parametrize("mark", "#/?")
+async def test_password_that_breaks_the_url(mark: str) -> None:
+    """A wrong setting; of the password nothing is said, by the trace neither."""
+    async with open_pool(f"postgresql://atbb:xyzzy{mark}plugh@127.0.0.1/x", size=1, pulse=Pulse("pool")) as pool:
+        with pytest.raises(SettingsError, match="DATABASE_URL cannot be read") as caught:
+            await backend_of(pool)
+    trace = "".join(traceback.format_exception(caught.value))
+    assert "xyzzy" not in trace
+    assert "plugh" not in trace
 
 
 async def test_no_server() -> None:
