@@ -28,6 +28,9 @@ SELECT EXISTS (
     SELECT FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace
 )"""
 
+MAY_CREATE = """
+SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AND getdatabaseencoding() = 'UTF8'"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -64,6 +67,11 @@ async def create(connection: Connection, schema: Schema) -> str:
     """The whole schema at once, in an empty database only."""
     if await connection.fetchval(HAS_TABLES):
         raise SettingsError("DATABASE_URL names a database that holds the tables of something else.")
+    if not await connection.fetchval(MAY_CREATE):
+        raise SettingsError(
+            "DATABASE_URL names a database that is not UTF8, or in which its user may not make tables: "
+            "see docs/operating.md."
+        )
     await connection.execute(CREATE_VERSION)
     await connection.execute(schema.sql)
     await connection.execute(WRITE_VERSION, schema.version)

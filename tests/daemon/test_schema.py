@@ -1,5 +1,7 @@
 """The schema: made at once or by steps, the same in the end."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from daemon.errors import SettingsError
 from daemon.pool import open_pool
 from daemon.schema import Schema, apply_schema, load_schema, load_steps
 from forum.database import Database
-from tests.conftest import fresh_dsn
+from tests.conftest import administer, fresh_dsn, with_name
 
 OLD = Schema(sql="CREATE TABLE a (x int PRIMARY KEY);")
 STEPS = {
@@ -90,6 +92,23 @@ async def test_foreign_database_is_refused(empty: Database) -> None:
         await apply_schema(empty)
 
 
+@pytest.mark.parametrize(
+    ("options", "user"),
+    [("", "guest"), ("OWNER guest ENCODING LATIN1 LOCALE 'C'", "guest"), ("ENCODING SQL_ASCII", "atbb")],
+)
+async def test_database_that_does_not_do(postgres_dsn: str, options: str, user: str) -> None:
+    """Only its owner may make tables in it, unless told otherwise; or it does not hold every text."""
+    async with made_database(postgres_dsn, options, user) as made:
+        with pytest.raises(SettingsError, match="not UTF8, or in which its user may not make tables"):
+            await apply_schema(made)
+
+
+async def test_database_that_does(postgres_dsn: str) -> None:
+    """Made as docs/operating.md says, by who is nothing but its owner."""
+    async with made_database(postgres_dsn, "OWNER guest ENCODING UTF8", "guest") as made:
+        assert (await apply_schema(made)).startswith("Created")
+
+
 async def test_failing_step_leaves_the_old_schema(empty: Database, steps: Path) -> None:
     """All steps, or none."""
     await apply_schema(empty, OLD)
@@ -106,6 +125,21 @@ def test_numbers_have_no_holes(steps: Path, name: str) -> None:
     (steps / name).write_text("")
     with pytest.raises(ValueError, match="should be called"):
         load_steps(steps)
+
+
+@asynccontextmanager
+async def made_database(postgres_dsn: str, options: str, user: str) -> AsyncIterator[Database]:
+    """A new database of the server, opened as that user; `guest` is one without rights."""
+    await administer(postgres_dsn, "CREATE ROLE guest LOGIN")
+    await administer(postgres_dsn, f"CREATE DATABASE made TEMPLATE template0 {options}")
+    try:
+        dsn = with_name(postgres_dsn, "made").replace("//atbb@", f"//{user}@")
+        async with open_pool(dsn, size=1, pulse=Pulse("pool")) as pool:
+            yield pool
+    finally:
+        with trio.CancelScope(shield=True):
+            await administer(postgres_dsn, "DROP DATABASE made WITH (FORCE)")
+            await administer(postgres_dsn, "DROP ROLE guest")
 
 
 async def catalog(database: Database) -> list[str]:
