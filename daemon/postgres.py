@@ -27,6 +27,7 @@ from daemon.children import ending_with_us, wait_exit
 from daemon.errors import SettingsError
 from daemon.postgres_files import Account, account_to_use, find_binaries, own_directory
 from daemon.settings import Settings
+from forum.errors import Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 POLL_SECONDS = 0.02
 LONGEST_SOCKET_PATH = 107  # sun_path of unix(7), less the final zero
 LOG_BYTES = 1_000_000
+LAST_LINES = 3  # of the log, in which a server says why it does not start
 SOCKETS_LINE = 4  # of postmaster.pid: the directory of its socket
 
 # A small server beside its only client. Refused values are logged by the daemon, so not again here.
@@ -57,8 +59,8 @@ SERVER_SETTINGS: Mapping[str, str] = MappingProxyType(
 )
 
 
-class ServerFailed(Exception):
-    """The server ended before it was ready; the message is the end of its log."""
+class ServerFailed(Unavailable):
+    """The server ended before it was ready; the message holds the end of its log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +198,7 @@ async def run_server(
         except ServerFailed as failure:
             if not started and failures >= FIRST_TRIES:
                 raise
-            pulse.fail(f"PostgreSQL does not start: {failure}")
+            pulse.fail(str(failure))
         failures += 1
         pulse.restarts += 1
         pulse.become("backing_off", pulse.last_error)
@@ -237,7 +239,8 @@ async def wait_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
     """Return when the server's lock file says so; recovery after a crash may take its time."""
     while lock_lines(server.cluster)[:8:7] != [str(process.pid), "ready"]:
         if process.poll() is not None:
-            raise ServerFailed(server.log_file.read_text(errors="replace").strip()[-500:])
+            said = " ".join(server.log_file.read_text(errors="replace").splitlines()[-LAST_LINES:])
+            raise ServerFailed(f"PostgreSQL does not start: {said[-500:]}")
         await trio.sleep(POLL_SECONDS)
 
 

@@ -68,7 +68,7 @@ def account_to_use() -> Account:
 
 
 def own_directory(data_dir: Path, account: Account) -> None:
-    """Make the data directory if it is missing, and see that the server can get through it."""
+    """Make the data directory if it is missing, and see that we can write there and the server can get through."""
     try:
         data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
     except OSError as error:
@@ -78,6 +78,8 @@ def own_directory(data_dir: Path, account: Account) -> None:
             f"ATBB_DATA_DIR {data_dir} cannot be entered by the account {account.name}, which runs PostgreSQL: "
             "choose another place, or set DATABASE_URL."
         )
+    if not os.access(data_dir, os.W_OK):
+        raise SettingsError(f"ATBB_DATA_DIR {data_dir} cannot be written to.")
 
 
 def find_binaries(data_dir: Path, cluster: Path, account: Account) -> Path:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from errno import EADDRINUSE
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
@@ -40,6 +41,7 @@ from actors.trends import Trends, run_trends
 from actors.vitals import Vitals, take
 from actors.web_client import open_web_client
 from daemon.door import door_of, public_origin, unlock
+from daemon.errors import SettingsError
 from daemon.forum_login import login_of, resolver_of
 from daemon.pool import Pool, open_pool
 from daemon.postgres import open_postgres
@@ -118,7 +120,7 @@ class House:
 
 async def run_daemon(settings: Settings, crew: Crew = ALONE) -> None:
     """Run until a signal says stop. Raises `SettingsError` for a setting that cannot work, `BudgetSpent` for a bug."""
-    listener = await listen(settings.port) if crew.fd is None else inherited(crew.fd)
+    listener = await taken(settings.port) if crew.fd is None else inherited(crew.fd)
     board = Board(crew.name(port_of(listener)))
     async with (
         listener,
@@ -147,6 +149,15 @@ async def run_daemon(settings: Settings, crew: Crew = ALONE) -> None:
             looks=Looks(database, settings.forum_did or ""),
         )
         await run_house(house)
+
+
+async def taken(port: int) -> trio.SocketListener:
+    """The port, or a sentence why not. Who holds it may be about to end, so that is worth another try."""
+    try:
+        return await listen(port)
+    except OSError as error:
+        family = Unavailable if error.errno == EADDRINUSE else SettingsError
+        raise family(f"PORT {port} cannot be listened on: {error.strerror}.") from error
 
 
 async def run_house(house: House) -> None:

