@@ -14,6 +14,7 @@ from actors.trends import Trend, Trends
 
 LEADER = "leader"
 FIREHOSE = "firehose"
+AGENT = "agent"
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 

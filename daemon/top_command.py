@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from textwrap import wrap
 from typing import Final
 
 import click
@@ -22,7 +23,7 @@ from forum.errors import Unavailable
 from forum.reads.sync import Lag, has_schema, lag
 from web.condition import Condition
 from web.pages.words import DEFAULT, languages
-from web.troubles import troubles_of
+from web.troubles import Trouble, troubles_of
 
 LOOK_SECONDS: Final = 1.0
 ANSWER_SECONDS: Final = 2.0
@@ -32,6 +33,7 @@ NOBODY = "No daemon of this forum tells how it is; start one with `atbb serve`."
 BARS: Final = "▁▂▃▄▅▆▇█"
 CHART: Final = 20  # bars, of three quarters of a minute each
 HEAD: Final = f"  {'ACTOR':<11} {'STATE':<12} {'SINCE':>8} {'A SECOND':>9} {'IN HAND':>8} {'RESTARTS':>8}  "
+WIDTH: Final = 79  # of sentences; the table's lines are cut
 CLEAR_LINE, CLEAR_REST, HOME = "\033[K", "\033[J", "\033[H"
 
 
@@ -80,12 +82,7 @@ async def look(database: Database) -> Condition:
 
 def lines_of(condition: Condition) -> list[str]:
     """The whole screen."""
-    words = languages()[DEFAULT]
-    troubles = troubles_of(condition, None)
-    told = [
-        f"! {words(f'admin.trouble.{one.word}', **one.values)} {one.error}".rstrip().replace("\n", " ")
-        for one in troubles
-    ]
+    told = [line for one in troubles_of(condition, None) for line in lines_of_trouble(one)]
     head = f"atbb top, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, processes: {len(condition.vitals)}"
     if condition.lag is not None:
         head += f", database {condition.latency_seconds * 1000:.0f} ms"
@@ -93,6 +90,13 @@ def lines_of(condition: Condition) -> list[str]:
     if stream is not None and stream.lag_seconds is not None:
         head += f", {stream.lag_seconds:.1f} s behind the stream"
     return [head, *(told or ["All is well."]), *(line for one in condition.vitals for line in lines_of_process(one))]
+
+
+def lines_of_trouble(trouble: Trouble) -> list[str]:
+    """What it is, and what to do about it."""
+    words = languages()[DEFAULT]
+    what = f"! {words(f'admin.trouble.{trouble.word}', **trouble.values)} {trouble.error}".rstrip().replace("\n", " ")
+    return [what, *wrap(words(f"admin.remedy.{trouble.word}"), WIDTH, initial_indent="  ", subsequent_indent="  ")]
 
 
 def lines_of_process(vitals: Vitals) -> Iterator[str]:

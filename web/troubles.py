@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from actors.agent import AgentState
-from actors.vitals import ActorVitals
+from actors.vitals import AGENT, ActorVitals
 from web.condition import Condition, is_connected
 
 BEHIND_SECONDS: Final = 60.0  # that the newest event was old when it came
@@ -24,12 +24,12 @@ class Trouble:
 
 
 def troubles_of(condition: Condition, agent: AgentState | None) -> list[Trouble]:
-    """All there are; none if `agent`, too, is well, or not known here."""
+    """All there are. Without `agent`, which only its own process has, its row says whether it is well."""
     return [
         *_of_the_database(condition),
         *(trouble for process in condition.vitals for actor in process.actors for trouble in _of_actor(actor)),
         *_of_the_stream(condition),
-        *_of_the_agent(agent),
+        *(_of_the_agents_row(condition) if agent is None else _of_the_agent(agent)),
         *_of_the_index(condition),
     ]
 
@@ -43,6 +43,8 @@ def _of_the_database(condition: Condition) -> Iterator[Trouble]:
 
 
 def _of_actor(actor: ActorVitals) -> Iterator[Trouble]:
+    if (actor.name, actor.state) == (AGENT, "failed"):
+        return  # its account is refused, which is no crash, and told below
     if actor.state in ("failed", "backing_off") and actor.restarts + actor.counters.get("errors", 0):
         yield Trouble(word=actor.state, values={"actor": actor.name}, error=actor.last_error or actor.detail)
     elif actor.hangs:
@@ -64,9 +66,16 @@ def _of_the_stream(condition: Condition) -> Iterator[Trouble]:
         yield Trouble(word="stream_behind", values={"count": round(firehose.lag_seconds or 0)})
 
 
-def _of_the_agent(agent: AgentState | None) -> Iterator[Trouble]:
-    if agent is not None and agent.status != "authenticated":
+def _of_the_agent(agent: AgentState) -> Iterator[Trouble]:
+    if agent.status != "authenticated":
         yield Trouble(word="read_only", error=agent.error or agent.status)
+
+
+def _of_the_agents_row(condition: Condition) -> Iterator[Trouble]:
+    """It waits for its server, was refused for good, or stopped for want of a password."""
+    row = next((found for process in condition.vitals if (found := process.actor(AGENT)) is not None), None)
+    if row is not None and row.state in ("waiting", "failed", "stopped"):
+        yield Trouble(word="read_only", error=row.detail)
 
 
 def _of_the_index(condition: Condition) -> Iterator[Trouble]:

@@ -35,12 +35,18 @@ def leading() -> Vitals:
 
 
 def test_the_screen() -> None:
-    """What is wrong first; a line for each actor, with its error where it has one to tell."""
-    head, trouble, _, process, _, *actors = lines_of(Condition(vitals=[leading()], latency_seconds=0.002, lag=EMPTY))
+    """What is wrong first, and what to do about it; a line for each actor, with its error where it has one to tell."""
+    head, trouble, *remedy, _, process, _, leader, firehose, identity = lines_of(
+        Condition(vitals=[leading()], latency_seconds=0.002, lag=EMPTY)
+    )
     assert head.endswith("UTC, processes: 1, database 2 ms, 1.2 s behind the stream")
     assert trouble == "! identity has crashed, and is about to be begun anew. KeyError: 'x'"
+    assert remedy == [
+        "  The log has the whole story, under actor_crashed. If it repeats, please",
+        "  report it.",
+    ]
     assert process.startswith("vm:3000, leads, process ")
-    firehose, identity = actors[1], actors[2]
+    assert leader.split()[:2] == ["leader", "running"]
     assert firehose.split()[:2] == ["firehose", "running"]
     assert firehose.endswith("connected")
     assert "54.5" in firehose
@@ -51,6 +57,22 @@ def test_the_screen() -> None:
 
 def test_a_database_that_is_away() -> None:
     assert lines_of(Condition(vitals=(), latency_seconds=2, lag=None))[1] == "! The database does not answer."
+
+
+def test_all_is_well() -> None:
+    """Said only while the forum's account, too, is signed in, as far as its own row tells."""
+    board = Board("vm:3000")
+    for name in ("leader", "agent"):
+        board.pulse(name).become("running")
+    assert second_line(board) == "All is well."
+    board.pulse("agent").become("waiting", "Its server does not answer.")
+    assert second_line(board) == (
+        "! The forum’s account is not signed in, so the forum can only be read. Its server does not answer."
+    )
+
+
+def second_line(board: Board) -> str:
+    return lines_of(Condition(vitals=[take(board, Trends(), None)], latency_seconds=0.002, lag=EMPTY))[1]
 
 
 def test_lengths_of_time() -> None:

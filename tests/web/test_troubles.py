@@ -61,6 +61,11 @@ def given_up(pulse: Pulse) -> None:
     pulse.become("failed", "crashed too often")
 
 
+def refused(pulse: Pulse) -> None:
+    pulse.fail("The password is refused.")
+    pulse.become("failed", "The password is refused.")
+
+
 def hanging(pulse: Pulse) -> None:
     pulse.become("running")
     pulse.limit_seconds, pulse.last_beat = 1, 0
@@ -99,4 +104,20 @@ def test_of_the_rest() -> None:
     assert words(condition(board(), lag=Lag(stale_repos=2, open_gaps=1))) == ["gaps", "stale"]
     assert words(condition(board(), busy=True)) == ["pool_busy"]
     assert words(condition(board()), AgentState(status="failed", error="No password.")) == ["read_only"]
-    assert words(condition(board()), None) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda agent: agent.become("running"), []),
+        (lambda agent: agent.become("waiting", "Its server does not answer."), ["read_only"]),
+        (refused, ["read_only"]),
+        (lambda agent: agent.become("stopped"), ["read_only"]),
+        (crashed, ["backing_off"]),
+    ],
+)
+def test_of_an_agent_elsewhere(change: Callable[[Pulse], None], expected: list[str]) -> None:
+    """Its row tells; a refused password is no crash."""
+    here = board()
+    change(here.pulse("agent"))
+    assert words(condition(here), None) == expected
