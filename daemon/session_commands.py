@@ -1,6 +1,7 @@
 """The commands `atbb session create`, `list` and `end`: sessions without a browser, from the operator's shell.
 
-They need the database alone, so they work while the daemon runs and while it does not.
+They need the database alone: DATABASE_URL's, that of the daemon which is running, or one started for as long. The last
+cannot be had in the directory of systemd's unit, which only the unit's own account may enter.
 """
 
 from collections.abc import AsyncIterator
@@ -33,8 +34,7 @@ def create_session(config: Path | None, did: str, days: int | None) -> None:
     """Sign an account in, and print the value of its cookie `atbb_session`.
 
     Whoever has the value may do here what the account may do, so keep it to yourself; writing posts in its name is
-    not among it, since that needs the account's own sign-in. Works while the daemon runs and while it does not. An
-    example:
+    not among it, since that needs the account's own sign-in. An example:
 
     \b
     curl -X POST -b atbb_session=$(atbb session create --did did:plc:…) http://127.0.0.1:3000/api/admin/backfill
