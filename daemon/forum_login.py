@@ -8,7 +8,10 @@ from actors.pds_client import Refused
 from actors.resolver import Resolver
 from actors.web_client import WebClient, open_web_client
 from daemon.errors import SettingsError
+from daemon.setting_values import server_parts
 from daemon.settings import Settings
+
+DNS_PORT = 53
 
 
 def login_of(settings: Settings) -> Login | None:
@@ -26,11 +29,13 @@ def login_of(settings: Settings) -> Login | None:
 
 def resolver_of(settings: Settings, client: WebClient) -> Resolver:
     """Whom to ask who an account is."""
+    dns = server_parts(settings.dns_server or "")
     return Resolver(
         client=client,
         plc_url=settings.plc_url,
         handle_resolver_url=settings.handle_resolver_url,
-        dns_server=settings.dns_server,
+        dns_server=dns.hostname,
+        dns_port=dns.port or DNS_PORT,
         development=settings.atbb_development,
     )
 

@@ -5,7 +5,7 @@ They need no words of their own: the sentence for the operator is made of the se
 
 from ipaddress import ip_address, ip_network
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
 
@@ -73,11 +73,16 @@ def check_network(value: str) -> str:
 
 def check_server(value: str) -> str:
     """An address, or address:port, or [address]:port."""
-    parts = urlsplit(f"//{value}" if value.count(":") < 2 or value.startswith("[") else f"//[{value}]")
+    parts = server_parts(value)
     ip_address(parts.hostname or "")
     if parts.path or (parts.port or 1) < 1:
         raise ValueError
     return value
+
+
+def server_parts(value: str) -> SplitResult:
+    """With `hostname` and, where it is said, `port`."""
+    return urlsplit(f"//{value}" if value.count(":") < 2 or value.startswith("[") else f"//[{value}]")
 
 
 def is_loopback(host: str) -> bool:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from daemon.cli import config_lines, main
 from daemon.errors import EXIT_CONFIG, SettingsError
+from daemon.forum_login import open_resolver
 from daemon.session_secret import session_secret
 from daemon.settings import Settings, check_serving, load_settings
 
@@ -131,6 +132,16 @@ def test_wrong_values(load, name: str, value: str, sentence: str) -> None:
 def test_dns_servers(load, value: str) -> None:
     """Both families, with and without a port."""
     assert load(DNS_SERVER=value).dns_server == value
+
+
+@pytest.mark.parametrize(
+    ("value", "server"),
+    [("", (None, 53)), ("::1", ("::1", 53)), ("127.0.0.1:5353", ("127.0.0.1", 5353)), ("[::1]:5353", ("::1", 5353))],
+)
+async def test_dns_server_is_asked_at_its_port(load, value: str, server: tuple[str | None, int]) -> None:
+    """The resolver gets both apart, as the library wants them."""
+    async with open_resolver(load(DNS_SERVER=value)) as resolver:
+        assert (resolver.dns_server, resolver.dns_port) == server
 
 
 def test_misspelt_name_in_toml(load, tmp_path: Path) -> None:
