@@ -1,5 +1,6 @@
 """Settings: which source wins, what is refused and in which words, what is shown."""
 
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from daemon.cli import config_lines, main
 from daemon.errors import EXIT_CONFIG, SettingsError
 from daemon.forum_login import open_resolver
 from daemon.session_secret import session_secret
-from daemon.settings import Settings, check_serving, load_settings
+from daemon.settings import ALIASES, Settings, check_serving, load_settings
 
 DID = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"
 PORT = "PORT must be a number from 0 to 65535 (0: any that is free)"
@@ -209,3 +210,10 @@ def test_session_secret(load, tmp_path: Path) -> None:
     assert len(made) >= 32
     assert session_secret(development) == made
     assert (tmp_path / "data" / "session_secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_every_setting_is_told_of() -> None:
+    """An operator finds each in docs/operating.md."""
+    told = (Path(__file__).parents[2] / "docs/operating.md").read_text(encoding="utf-8")
+    names = [name.upper() for name in (*Settings.model_fields, *ALIASES)]
+    assert [name for name in names if not re.search(rf"`{name}[`=]", told)] == []
