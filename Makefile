@@ -1,5 +1,6 @@
 # Everything a newcomer or a machine starts. Each target does its own set-up on a machine that has Python 3.11 or newer,
-# Node with npm (for the test network and the Bruno client) and a C compiler; PostgreSQL comes with the Python packages.
+# Node with npm (for the test network and the Bruno client), a C++ compiler and make; PostgreSQL comes with the Python
+# packages.
 # The tests want Chromium too, which is installed for root on Debian.
 #
 #   make demo    a whole forum on this machine: network, database, daemon, members who write; Ctrl-C ends it
@@ -47,7 +48,7 @@ soak: setup network
 	ATBB_KILLS=$(KILLS) ATBB_BACKFILL_KILLS=$(BACKFILL_KILLS) ATBB_API_EXAMPLES=$(API_EXAMPLES) \
 		$(BIN)/pytest tests/e2e/test_crashes.py tests/e2e/test_backfill.py tests/e2e/test_description.py
 
-bench: setup
+bench: setup network
 	@$(BIN)/python -m bench
 
 setup: .venv/.synced
