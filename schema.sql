@@ -262,7 +262,7 @@ CREATE TABLE settings (
 );
 INSERT INTO settings DEFAULT VALUES;
 
--- The roles that can be had: the forum's, or those built in while its repository has none (contract.md §1).
+-- The roles that can be had: the forum's, or those built in while its repository has none.
 CREATE VIEW roles_in_force AS
 SELECT uri, name, permissions, priority FROM roles
  UNION ALL

@@ -1,4 +1,4 @@
-"""Taking a snapshot of one repository: its newest rev first, then each collection page by page (design.md §3).
+"""Taking a snapshot of one repository: its newest rev first, then each collection page by page.
 
 Fetches and checks; what it brings goes to `commit`, in pieces that each become part of one transaction, but for the
 last, which is the caller's to commit: a small repository is one piece. One that did not move since its last completed

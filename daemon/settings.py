@@ -47,7 +47,7 @@ LongSecret = Annotated[SecretStr, Field(min_length=32)]
 
 
 class Settings(BaseSettings):
-    """Every setting of contract.md §4, by its name in lower case."""
+    """Every setting, by its name in lower case; docs/operating.md tells operators of each."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid")
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)

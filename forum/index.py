@@ -54,7 +54,7 @@ SELECT i.uri, i.did, i.rkey, i.cid, i.board_uri, i.root_uri, i.parent_uri, i.tit
        hidden = excluded.hidden, shown = excluded.shown
 """
 
-# Where others have answered, a deleted post leaves its place behind, without its text (contract.md §1).
+# Where others have answered, a deleted post leaves its place behind, without its text.
 BURY_POSTS = """
 UPDATE posts p SET deleted_at = now(), title = NULL, text = '', markdown = NULL, shown = false
   FROM unnest($1::text[]) AS i (uri)

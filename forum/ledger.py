@@ -1,4 +1,4 @@
-"""The convergent index (design.md §3): `apply()` and snapshots, the only ways a record gets into our tables or out.
+"""The convergent index: `apply()` and snapshots, the only ways a record gets into our tables or out.
 
 An operation takes effect if and only if its rev is higher than the ledger's and the floor's. So live events, replays,
 snapshots and our own writes may come in any order, any number of times, from any process, and end the same.

@@ -1,8 +1,7 @@
 """Moderators' decisions: what is in force on an account or a post, what would change it, and who may act on whom.
 
-An act is a record in the forum's repository, and for each pair (ban and unban, …) the newest not yet expired decides
-(contract.md §1). `visibility.py` carries a decision into what it concerns when an act comes; here it is carried when
-one has ended.
+An act is a record in the forum's repository, and for each pair (ban and unban, …) the newest not yet expired decides.
+`visibility.py` carries a decision into what it concerns when an act comes; here it is carried when one has ended.
 """
 
 import secrets

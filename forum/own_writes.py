@@ -1,4 +1,4 @@
-"""What was written through us, shown before the stream brings it (design.md §3, own writes).
+"""What was written through us, shown before the stream brings it.
 
 The PDS's answer to a write names its commit, and `apply()` does with it what it will do with the stream's copy: the
 first to come takes effect, the other changes nothing.

@@ -1,4 +1,4 @@
-"""Who may do what: the newest grant in the forum's own repository decides, nothing else (contract.md §1).
+"""Who may do what: the newest grant in the forum's own repository decides, nothing else.
 
 What members claim in their memberships is not even looked at. Which role a grant gives is `role_of()` in schema.sql, by
 which `visibility.py`, too, judges what is shown.

@@ -1,8 +1,8 @@
 """Topics and replies as records of their authors, made of what these typed.
 
 Short plain text is the record's `text` and nothing else. Whatever is longer, or formatted, is kept to the letter as
-`content`, in Markdown, and `text` is its beginning for readers that know no better (contract.md §1). Everything here
-has passed `check_record`.
+`content`, in Markdown, and `text` is its beginning for readers that know no better. Everything here has passed
+`check_record`.
 """
 
 import secrets

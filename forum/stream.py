@@ -107,7 +107,7 @@ async def check_epoch(tx: Connection, epoch: int) -> None:
 
 
 def gap_at_start(position: Position | None, *, source: str, now: datetime, max_age: timedelta) -> GapFound | None:
-    """What is missing before the stream is even opened (contract.md §3)."""
+    """What is missing before the stream is even opened."""
     if position is None:
         return GapFound(from_cursor=None, reason="no_cursor")
     if not position.founded:

@@ -1,4 +1,4 @@
-"""The backfill manager's API: ask for a job, watch it, cancel it (contract.md §2, §3).
+"""The backfill manager's API: ask for a job, watch it, cancel it.
 
 Jobs are rows, so any process may be asked; whichever leads does the work. Request bodies are not read.
 """

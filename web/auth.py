@@ -1,4 +1,4 @@
-"""Signing in by AT Protocol OAuth: off to the account's own server, and back with what it gave (contract.md §2).
+"""Signing in by AT Protocol OAuth: off to the account's own server, and back with what it gave.
 
 What must be known when the browser comes back is kept encrypted in the database, so any process can finish what another
 began, and belongs to that browser by a cookie of its own. The session is made anew each time; the one before it ends.

@@ -1,4 +1,4 @@
-"""Members and their roles (contract.md §1, §2): who they are, and the grants by which the forum gives roles.
+"""Members and their roles: who they are, and the grants by which the forum gives roles.
 
 Nobody acts on who is as strong as themself or stronger, nor gives a role as strong as their own. What a ban took away
 does not count in this: a banned owner is not weaker than an admin.

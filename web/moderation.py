@@ -1,4 +1,4 @@
-"""Moderation by the API: ban, mute, lock, pin, hide, and their ends (contract.md §2). `acting.py` does it."""
+"""Moderation by the API: ban, mute, lock, pin, hide, and their ends. `acting.py` does it."""
 
 from datetime import UTC, datetime
 from functools import partial

@@ -1,4 +1,4 @@
-"""The moderation log for moderators, and the audit for who manages the forum (contract.md §2)."""
+"""The moderation log for moderators, and the audit for who manages the forum."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Topics and replies as their authors make, change and delete them (contract.md §2)."""
+"""Topics and replies as their authors make, change and delete them."""
 
 import re
 from functools import partial

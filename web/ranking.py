@@ -1,4 +1,4 @@
-"""What those do who manage roles: make, change and remove them, by the API or a page (contract.md §1).
+"""What those do who manage roles: make, change and remove them, by the API or a page.
 
 Nobody touches a role as strong as their own or stronger, nor gives one a permission they do not hold. What would take
 people's rights without a word is refused: the role that newcomers have keeps its name, and it stays, like any that

@@ -1,4 +1,4 @@
-"""Roles by the API (contract.md §1), for those who manage them; see `ranking.py`. Making and changing them is ours."""
+"""Roles by the API, for those who manage them; see `ranking.py`. Making and changing them is ours."""
 
 from functools import partial
 

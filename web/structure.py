@@ -1,4 +1,4 @@
-"""Categories and boards by the API (contract.md §2), for those who may arrange the forum; see `arranging.py`."""
+"""Categories and boards by the API, for those who may arrange the forum; see `arranging.py`."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""How the forum looks, by the API (contract.md §1, §2): the themes readers may have, and their making and choosing.
+"""How the forum looks, by the API: the themes readers may have, and their making and choosing.
 
 What is done, `web/theming.py` does. A theme is held to `forum.themes` when it is written, and again when it is read.
 """

@@ -53,7 +53,7 @@ class IdentitySeen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """The hosting status may have changed; only a hint (design.md §3), so the PDS is asked."""
+    """The hosting status may have changed; only a hint, so the PDS is asked."""
 
     cursor: int
     at: int

@@ -1,4 +1,4 @@
-"""The three kinds of stream we can follow, told apart by their URL (design.md §4).
+"""The three kinds of stream we can follow, told apart by their URL.
 
 A source knows how to ask for a place in its stream and how to decode its frames. It opens nothing itself.
 """

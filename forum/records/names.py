@@ -1,4 +1,4 @@
-"""The names of our records, and whose repository may hold them (contract.md §1)."""
+"""The names of our records, and whose repository may hold them."""
 
 FORUM = "space.atbb.forum.forum"
 CATEGORY = "space.atbb.forum.category"

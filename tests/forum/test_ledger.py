@@ -1,4 +1,4 @@
-"""The rules of the convergent index one by one, as examples (design.md §3); test_convergence.py mixes them."""
+"""The rules of the convergent index one by one, as examples; test_convergence.py mixes them."""
 
 from typing import Any
 
