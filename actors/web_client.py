@@ -133,6 +133,8 @@ class WebClient:
         self._allow_http = allow_http
         self._seconds = seconds
         self._limits = {"timeout": {"connect": min(seconds, CONNECT_SECONDS)}}
+        # The pool never has to queue: what it lets wait and is cancelled can be given a connection that nobody frees.
+        self._slots = trio.CapacityLimiter(MAX_CONNECTIONS)
 
     async def get(
         self,
@@ -193,7 +195,7 @@ class WebClient:
                 extensions=self._limits,
             )
             with trio.fail_after(self._seconds):
-                async with asked as response:
+                async with self._slots, asked as response:
                     body = await _read(response, max_bytes, target.host)
                     return Answer(response.status, body, httpx.Headers(response.headers))
         except SILENT as error:
