@@ -35,8 +35,8 @@ class Budget:
 DEFAULT_BUDGET = Budget()
 
 
-class BudgetSpent(Exception):
-    """An actor crashed too often; the process should end."""
+class BudgetSpent(BaseException):
+    """An actor crashed too often; the process should end. No `Exception`: no supervisor above takes it for a crash."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{name} crashed too often")

@@ -54,6 +54,23 @@ async def test_spent_budget_ends_it(autojump_clock: trio.testing.MockClock) -> N
     assert (actor.calls, pulse.state) == (6, "failed")
 
 
+async def test_spent_budget_inside_ends_all(autojump_clock: trio.testing.MockClock) -> None:
+    """Of an actor that supervises others: it is no crash of its own, after which all would have fresh budgets."""
+    inner, outer, actor = Pulse("backfill"), Pulse("leader"), Crashing(100)
+
+    async def lead() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(supervise, inner, actor)
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise KeyError
+
+    with pytest.RaisesGroup(pytest.RaisesExc(BudgetSpent, match="backfill"), KeyError):
+        await supervise(outer, lead)
+    assert (actor.calls, inner.state, outer.counters["errors"]) == (6, "failed", 0)
+
+
 async def test_rare_crashes_never_spend_it(autojump_clock: trio.testing.MockClock) -> None:
     """What happened long ago is forgiven, and the pauses stay short."""
     actor = Crashing(50, life_seconds=400)
