@@ -6,7 +6,7 @@ to go on with. Repositories inside a job are visited side by side, within the li
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -34,9 +34,12 @@ WORKERS_FOR_OTHERS = 2  # than the host that has the most of them
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Backfill:
-    """What the manager works with. `stream_is_open`: changes made meanwhile will reach us by the stream."""
+    """What the manager works with, for one term. `stream_is_open`: changes made meanwhile will reach us by the stream.
+
+    `looked_at`: when the last job began. Kept here, so that a restart does not begin again what has just failed.
+    """
 
     database: Database
     resolver: Resolver
@@ -51,19 +54,20 @@ class Backfill:
     servers: Sequence[str]
     dids: Sequence[str]
     patience: Patience = PATIENT
+    looked_at: datetime | None = field(default=None, init=False)
 
 
 async def run_backfill(manager: Backfill) -> None:
     """Do the job that is asked for, begin one when a gap asks for it, else mend; for ever."""
-    looked_at: datetime | None = None
     while True:
         manager.pulse.become("running", "idle")
         try:
             async with manager.database.transaction() as tx:
-                job = await jobs.current(tx) or await _begin_for_gap(tx, looked_at)
-                looked_at = await jobs.last_start(tx) or looked_at
+                job = await jobs.current(tx) or await _begin_for_gap(tx, manager.looked_at)
+                looked_at = await jobs.last_start(tx)
+            manager.looked_at = looked_at  # only now: what was not committed did not begin
             if job is None:
-                await _mend(manager, looked_at)
+                await _mend(manager)
             else:
                 await _work(manager, job)
         except* DatabaseAway:
@@ -73,7 +77,7 @@ async def run_backfill(manager: Backfill) -> None:
 
 
 async def _begin_for_gap(tx: Connection, looked_at: datetime | None) -> jobs.Job | None:
-    """A job for the gaps that were opened since the last one began: what an operator cancelled stays cancelled."""
+    """A job for the gaps that were opened since the last one began: what was cancelled or failed stays so."""
     kind = await jobs.verdict(tx, since=looked_at)
     return None if kind is None else await jobs.start(tx, kind)
 
@@ -316,7 +320,7 @@ async def _wait_for_stream(manager: Backfill) -> None:
         await trio.sleep(IDLE_SECONDS)
 
 
-async def _mend(manager: Backfill, looked_at: datetime | None) -> None:
+async def _mend(manager: Backfill) -> None:
     """Fetch stale repositories whose turn it is, outside of any job; a job that is asked for comes first."""
     async with manager.database.connection() as connection:
         due = await jobs.stale_due(connection, manager.concurrency)
@@ -324,7 +328,7 @@ async def _mend(manager: Backfill, looked_at: datetime | None) -> None:
         return
     manager.pulse.become("running", "mending")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_watch_for_job, manager, looked_at, nursery.cancel_scope)
+        nursery.start_soon(_watch_for_job, manager, nursery.cancel_scope)
         book = MendBook(database=manager.database, patience=manager.patience)
         hosts = _hosts(manager)
         nursery.start_soon(_show_parked, manager.pulse, hosts)
@@ -344,11 +348,11 @@ def _noted(did: str) -> None:
     return None
 
 
-async def _watch_for_job(manager: Backfill, looked_at: datetime | None, scope: trio.CancelScope) -> None:
+async def _watch_for_job(manager: Backfill, scope: trio.CancelScope) -> None:
     """Cut the mending when there is more to do. Beats, as above."""
     while True:
         manager.pulse.beat()
         async with manager.database.connection() as connection:
-            if await jobs.current(connection) or await jobs.verdict(connection, since=looked_at):
+            if await jobs.current(connection) or await jobs.verdict(connection, since=manager.looked_at):
                 scope.cancel()
         await trio.sleep(CANCEL_LOOK_SECONDS)

@@ -8,6 +8,7 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
+from actors.backfill import run_backfill
 from daemon.pool import Pool
 from forum import jobs, ledger
 from forum.records.names import POST, REACTION
@@ -307,6 +308,32 @@ async def test_bug_of_ours(scene: Scene) -> None:
             return await scene.open_gaps() == 0
 
         await until(is_closed)
+
+
+async def test_failed_job_is_not_begun_again(scene: Scene) -> None:
+    """By the supervisor, that is: it would fail once more. A new gap asks for another."""
+    await scene.gap()
+    await scene.do("ALTER TABLE floors RENAME TO walls")
+    with pytest.raises(ExceptionGroup):
+        await run_backfill(scene.manager)
+    await scene.do("ALTER TABLE walls RENAME TO floors")
+    async with scene.database.transaction() as tx:
+        await ledger.mark_stale(tx, {F: "bad_signature"})
+
+    async def is_mended() -> bool:
+        return F not in await scene.stale()
+
+    async def all_is_closed() -> bool:
+        return await scene.open_gaps() == 0
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run_backfill, scene.manager)
+        await until(is_mended)  # so the loop has turned
+        assert [job.status for job in await scene.history()] == ["failed"]
+        await scene.gap(cursor=2)
+        await until(all_is_closed)
+        nursery.cancel_scope.cancel()
+    assert [job.status for job in await scene.history()] == ["completed", "failed"]
 
 
 @pytest.mark.parametrize("reason", ["no_cursor", "no_forum", "away_too_long", "cursor_too_old", "source_changed"])
