@@ -252,7 +252,6 @@ async def run_ingest(house: House) -> None:
         try:
             await lead_once(house)
         except* Unavailable as lost:
-            house.board.stand_down(*LEADING)
             house.board.pulse("leader").become("waiting", "the database is away")
             log.warning("ingest_interrupted", reason=str(first_of(lost)))
             async with until(house.stop):
@@ -269,12 +268,15 @@ async def lead_once(house: House) -> None:
         if epoch is None:
             return
         known = await prepare(house)
-        async with trio.open_nursery() as leading:
-            leading.start_soon(run_heartbeat, connection, epoch, pulse)
-            leading.start_soon(backfill, house, known)
-            leading.start_soon(clock, house)
-            await read_and_apply(house, epoch, known)
-            leading.cancel_scope.cancel()
+        try:
+            async with trio.open_nursery() as leading:
+                leading.start_soon(run_heartbeat, connection, epoch, pulse)
+                leading.start_soon(backfill, house, known)
+                leading.start_soon(clock, house)
+                await read_and_apply(house, epoch, known)
+                leading.cancel_scope.cancel()
+        finally:  # also of a crash: another process may lead next, and here they would seem to hang
+            house.board.stand_down(*LEADING)
 
 
 async def prepare(house: House) -> set[str]:
