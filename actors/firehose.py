@@ -91,9 +91,7 @@ async def run_firehose(
         place.at = _micros(position.connected_at)
     waits = delays()
     while True:
-        frames_before = place.frames
-        await _one_connection(reader, place, max_age)
-        if place.frames > frames_before:
+        if await _one_connection(reader, place, max_age):
             waits = delays()
         await trio.sleep(next(waits))
 
@@ -110,9 +108,13 @@ async def _read_position(database: Database, pulse: Pulse) -> stream.Position | 
             await trio.sleep(next(waits))
 
 
-async def _one_connection(reader: Reader, place: Place, max_age: timedelta) -> None:
-    """Connect and read until the stream ends, in whichever way; leave `place` where the next one is to begin."""
-    began, asked = place.cursor, reader.source.asked(place.cursor)
+async def _one_connection(reader: Reader, place: Place, max_age: timedelta) -> bool:
+    """Connect and read until the stream ends, in whichever way; leave `place` where the next one is to begin.
+
+    Whether it was of use: it led further, or was quiet and lived. Frames alone may be errors, the same each time.
+    """
+    began, caught_up, asked = place.cursor, place.caught_up, reader.source.asked(place.cursor)
+    was_of_use = False
     reader.pulse.become("waiting", "connecting")
     try:
         async with open_frames(reader.source.url_at(place.cursor)) as frames:
@@ -125,7 +127,9 @@ async def _one_connection(reader: Reader, place: Place, max_age: timedelta) -> N
         log.info("stream_ended", source=reader.source.name, reason=str(error))
         reader.pulse.fail(str(error))
         reader.pulse.become("waiting", "the stream is away")
+        was_of_use = (place.cursor or 0) > (began or 0) or place.caught_up > caught_up
         await _find_place(reader, place, error, began)
+    return was_of_use
 
 
 async def _report_absence(reader: Reader, place: Place, asked: int | None, max_age: timedelta) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import trio
 import trio.lowlevel
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 from trio_websocket import WebSocketConnection, wrap_server_stream
 
 from actors.applier import run_applier
@@ -380,6 +380,50 @@ async def test_frozen_server(index: Index, clock: MockClock) -> None:
         await pair.until_held(1)
         await pair.until_held(2, passing=1)
         assert pair.firehose.last_error == "the other side does not answer pings"
+
+
+USELESS = [
+    (V1, ["\0", Close()]),
+    (V2, ['{"$type": "error", "error": "ConsumerTooSlow"}']),
+    (RAW, [error_frame("ConsumerTooSlow")]),
+    (RAW, [b"\xff\xfe", Close()]),
+]
+
+
+async def seconds_until(clock: MockClock, server: Server, pair: Pair, *, connections: int) -> float:
+    """How much was waited between two connections, all in all, until there were so many."""
+    clock.rate, seconds = 0, 0.0
+    while len(server.queries) < connections:
+        if pair.firehose.detail == "the stream is away":
+            clock.jump(0.25)
+            seconds += 0.25
+        await wait_all_tasks_blocked(PAUSE_SECONDS)
+    return seconds
+
+
+@pytest.mark.parametrize(("wire", "frames"), USELESS)
+async def test_frames_that_lead_nowhere(index: Index, clock: MockClock, wire: Wire, frames: list[Frame]) -> None:
+    """The same error on every connection is asked for ever more rarely; news, however often we are cut off, is not."""
+    author = Author(wire)
+    news = [[author.post(), Close()] for _ in range(4)]
+    async with scripted_stream(*news, *[frames] * 6) as server, following(index, clock, server, author) as pair:
+        assert await seconds_until(clock, server, pair, connections=4) <= 3 * 0.75
+        assert await seconds_until(clock, server, pair, connections=10) >= (0.5 + 1 + 2 + 4 + 8 + 16) / 2
+
+
+async def test_quiet_connections(index: Index, clock: MockClock) -> None:
+    """One that lived until somebody hung up is begun anew at once, though nobody had written anything."""
+    author, ends = Author(V2), [trio.Event() for _ in range(4)]
+    scripts = [[author.post(), ends[0], Close()], *([end, Close()] for end in ends[1:])]
+    async with scripted_stream(*scripts) as server, following(index, clock, server, author) as pair:
+        await pair.until_held(1)
+        for number, end in enumerate(ends, 1):
+            clock.rate, handled = 0, pair.applier.handled
+            while pair.applier.handled == handled:  # until it is stored that we are caught up
+                clock.jump(1)
+                await wait_all_tasks_blocked(PAUSE_SECONDS)
+            end.set()
+            assert await seconds_until(clock, server, pair, connections=number + 1) <= 0.75
 
 
 GREETINGS = [b"", b"garbage\r\n\r\n", b"\x16\x03\x01", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 101 Now\r\n\r\n"]
