@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
+import trio
+
 from actors.discovery import MAX_ANSWER_BYTES, is_away, located, senseless, server_of, unsuitable
 from actors.discovery import SignInRefused as SignInRefused
 from actors.proving import Proving, error_of, wants_nonce
@@ -30,6 +32,7 @@ from forum.protocol.oauth import (
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 PASSING = frozenset({"server_error", "temporarily_unavailable", "slow_down", "use_dpop_nonce"})  # worth another try
+FOLLOWING_SECONDS = 2  # of those that a renewal has: it can do without
 
 EXPIRED = "This sign-in has expired or was used already; please begin again."
 ANOTHER = "This is the answer to another sign-in; please begin again."
@@ -238,14 +241,15 @@ class OAuth:
     async def _followed(self, grant: Grant) -> Grant:
         """The grant where its account lives now, if who gave it may still speak for that.
 
-        While the directory is away, the account lives where it did.
+        While the directory is away, or silent, the account lives where it did.
         """
         try:
-            document = await self._resolver.document(grant.did)
-            if document is not None and document.pds == grant.pds:
-                return grant
-            pds = await self._pds_of(grant.did, grant.issuer)
-        except (Unavailable, BadInput):
+            with trio.fail_after(FOLLOWING_SECONDS):
+                document = await self._resolver.document(grant.did)
+                if document is not None and document.pds == grant.pds:
+                    return grant
+                pds = await self._pds_of(grant.did, grant.issuer)
+        except (Unavailable, BadInput, trio.TooSlowError):
             return grant
         except SignInRefused as gone:
             raise GrantOver from gone

@@ -15,9 +15,10 @@ import msgspec
 import pytest
 import structlog
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.discovery import SignInRefused
+from actors.members import RENEWAL_SECONDS
 from actors.oauth import Grant, GrantOver, OAuth, SignIn
 from actors.proving import SERVERS, Proving
 from actors.resolver import Resolver
@@ -502,6 +503,27 @@ async def test_account_has_moved(net: Net) -> None:
         elsewhere.script.resource = {}
         with pytest.raises(GrantOver):
             await net.oauth.refresh(grant)
+
+
+async def test_directory_is_silent(net: Net, mock_clock: MockClock) -> None:
+    """Then there is time left to ask for new tokens, where it was always asked."""
+    grant = await net.granted()
+    net.server.asked.clear()
+    net.says(f"/{DID}", Reply(200, b"{", {"content-length": "2"}))
+
+    async def leap() -> None:
+        while not net.server.asked:
+            await trio.lowlevel.checkpoint()
+        mock_clock.jump(RENEWAL_SECONDS / 2)
+        await wait_all_tasks_blocked(1)
+        mock_clock.jump(RENEWAL_SECONDS)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(leap)
+        with trio.fail_after(RENEWAL_SECONDS):
+            assert (await net.oauth.refresh(grant)).pds == grant.pds
+        nursery.cancel_scope.cancel()
+    assert net.server.paths() == [f"/{DID}", "/oauth/token"]
 
 
 async def test_grant_is_ended_there(net: Net) -> None:
