@@ -68,11 +68,13 @@ class MemberAccounts:
     async def _renewed(self, token: str, old: Grant) -> Grant:
         """The grant with new tokens, whoever gets them.
 
-        Not to be cancelled half-way: the server would have ended the old tokens, and nobody kept the new ones.
+        Not to be cancelled half-way: the server would have ended the old tokens, and nobody kept the new ones. So the
+        outer limit ends only the wait for our turn.
         """
-        async with self._renewing:
-            with trio.move_on_after(RENEWAL_SECONDS, shield=True):
-                return await self._renew(token, old)
+        with trio.move_on_after(RENEWAL_SECONDS):
+            async with self._renewing:
+                with trio.move_on_after(RENEWAL_SECONDS, shield=True):
+                    return await self._renew(token, old)
         raise Unavailable("the grant could not be renewed in time")
 
     async def _renew(self, token: str, old: Grant) -> Grant:

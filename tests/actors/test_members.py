@@ -6,12 +6,14 @@ from typing import cast
 
 import pytest
 import trio
+from trio.testing import MockClock
 
-from actors.members import MemberAccounts, NoGrant
+from actors.members import RENEWAL_SECONDS, RENEWALS, MemberAccounts, NoGrant
 from actors.oauth import Grant, GrantOver, OAuth
 from actors.repository import Repository
 from daemon.pool import Pool
 from forum import sessions
+from forum.errors import Unavailable
 from forum.own_writes import OwnWrite
 from forum.records.names import POST
 from forum.records.syntax import tid_of
@@ -173,3 +175,25 @@ async def test_others_do_not_wait_for_renewals(database: Pool, servers: MemberSe
         assert len(servers.refreshed) == 3
         servers.gate.set()
     assert sorted(servers.refreshed) == sorted(silent)
+
+
+async def test_waiting_for_a_turn_has_an_end(
+    database: Pool, servers: MemberServers, members: MemberAccounts, mock_clock: MockClock
+) -> None:
+    """Whose turn does not come in time is told so, and their server is not asked on their behalf."""
+    dids = [f"did:plc:silent{number}" for number in range(7)]
+    tokens = [await signed_in(database, servers.grant(did, seconds=-1), did) for did in dids]
+    servers.gate = trio.Event()
+
+    async def try_to_write(token: str) -> None:
+        with pytest.raises(Unavailable, match="in time"):
+            await members.use(token, write)
+
+    async with trio.open_nursery() as nursery:
+        for token in tokens:
+            nursery.start_soon(try_to_write, token)
+        while len(servers.refreshed) < RENEWALS or members._renewing.statistics().tasks_waiting < 7 - RENEWALS:
+            await trio.lowlevel.checkpoint()
+        mock_clock.jump(RENEWAL_SECONDS + 1)
+        servers.gate.set()
+    assert len(servers.refreshed) == RENEWALS
