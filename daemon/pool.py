@@ -34,9 +34,10 @@ SESSION = {
     "idle_in_transaction_session_timeout": "120s",
 }
 
+READ_ONLY = "25006"  # a standby, after a failover; a server whose disk is full
 # SQLSTATEs (or their classes) that say "not now": lost connections, rollback for concurrency, no resources,
-# cancelled by a server's time limit, shutting down or starting up, idle limits.
-AWAY_STATES = ("08", "40", "53", "57014", "57P", "25P03")
+# cancelled by a server's time limit, shutting down or starting up, idle limits, read-only.
+AWAY_STATES = ("08", "40", "53", "57014", "57P", "25P03", READ_ONLY)
 REFUSED_STATES = ("22", "23", "54")  # the value, a constraint, or a limit of the server's own, such as of an index
 # What a server says at the door when DATABASE_URL itself is wrong: password, role, database name.
 WRONG_URL_STATES = ("28", "3D")
@@ -133,6 +134,8 @@ class HeldConnection:
                 answer: T = await self._loop.run_aio_coroutine(coroutine)
             except Exception as error:
                 self.interrupted = False
+                if getattr(error, "sqlstate", None) == READ_ONLY:
+                    self.raw.terminate()  # it would stay so for ever; another may meet a server that can be written to
                 named = translated(error, lost=self.raw.is_closed())
                 if named is error:
                     raise
@@ -242,9 +245,12 @@ class Pool:
     async def _open(self) -> HeldConnection:
         try:
             held = await self._connect()
-        except DatabaseAway as away:
+        except (DatabaseAway, SettingsError) as away:
             self.pulse.fail(str(away))
             self.pulse.become("waiting", "PostgreSQL cannot be reached")
+            if isinstance(away, SettingsError) and self.pulse.counters["opened"]:
+                # The setting was right before: a failover, or a database that is being restored.
+                raise DatabaseAway(str(away)) from away
             raise
         self.pulse.counters["opened"] += 1
         return held

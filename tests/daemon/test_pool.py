@@ -5,6 +5,7 @@ import signal
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
 import trio
@@ -14,7 +15,7 @@ from actors.health import Pulse
 from daemon.errors import SettingsError
 from daemon.pool import LISTEN_BUFFER, Limits, Pool, open_pool
 from forum.database import DatabaseAway, RowRefused
-from tests.conftest import fresh_database, with_name
+from tests.conftest import TEMPLATE, administer, fresh_database, fresh_dsn, with_name
 
 IMPATIENT = Limits(acquire_seconds=0.2, command_seconds=5, settle_seconds=0.2)
 
@@ -205,6 +206,35 @@ async def test_password_that_breaks_the_url(mark: str) -> None:
     trace = "".join(traceback.format_exception(caught.value))
     assert "xyzzy" not in trace
     assert "plugh" not in trace
+
+
+async def test_database_that_is_gone_for_a_while(postgres_dsn: str) -> None:
+    """Dropped and made anew, as for a restore: the setting was right before, so this is waited out."""
+    async with fresh_dsn(postgres_dsn) as dsn, open_pool(dsn, size=1, pulse=Pulse("pool")) as pool:
+        name = urlsplit(dsn).path[1:]
+        await note(pool, "lost")
+        await administer(postgres_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+        for _ in range(2):
+            with pytest.raises(DatabaseAway):
+                await notes(pool)
+        assert pool.pulse.state == "waiting"
+        await administer(postgres_dsn, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        assert await notes(pool) == []
+
+
+async def test_database_that_is_read_only_for_a_while(postgres_dsn: str) -> None:
+    """Who writes waits, who reads does not; and a connection from then is not kept, for it would stay as it is."""
+    async with fresh_dsn(postgres_dsn) as dsn, open_pool(dsn, size=1, pulse=Pulse("pool")) as pool:
+        name = urlsplit(dsn).path[1:]
+        await administer(postgres_dsn, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        with pytest.raises(DatabaseAway, match="read-only"):
+            await note(pool, "refused")
+        assert await notes(pool) == []
+        await administer(postgres_dsn, f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        with pytest.raises(DatabaseAway):
+            await note(pool, "refused")
+        await note(pool, "kept")
+        assert await notes(pool) == ["kept"]
 
 
 async def test_no_server() -> None:
