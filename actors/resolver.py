@@ -113,15 +113,15 @@ class Resolver:
 
     async def _ask_dns(self, handle: str) -> str | None:
         """The one did= of the TXT records; several different ones are as good as none (specs/handle)."""
-        resolver = dns.asyncresolver.Resolver(configure=self.dns_server is None)
-        if self.dns_server:
-            resolver.nameservers = [self.dns_server]
-        resolver.port, resolver.lifetime = self.dns_port, 5
         try:
+            resolver = dns.asyncresolver.Resolver(configure=self.dns_server is None)
+            if self.dns_server:
+                resolver.nameservers = [self.dns_server]
+            resolver.port, resolver.lifetime = self.dns_port, 5
             records = await resolver.resolve(f"_atproto.{handle}", "TXT", search=False)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return None
-        except dns.exception.DNSException:
+        except (dns.exception.DNSException, ValueError):  # ValueError: resolv.conf says something else than addresses
             return None  # the handle's own site may still say
         texts = {b"".join(record.strings).decode("ascii", "replace") for record in records}
         dids = {text.removeprefix("did=").strip() for text in texts if text.startswith("did=")}

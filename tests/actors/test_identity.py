@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import dns.message
 import dns.rcode
+import dns.resolver
 import dns.rrset
 import pytest
 import trio
@@ -183,6 +185,22 @@ async def test_handle_by_dns(texts: list[str], handle: str | None) -> None:
         async with network(**more) as (site, resolver):
             site.answers[f"/{ANN}"] = said(document(ANN, site.url, handle="ann.invalid"))
             assert (await resolver.ask(ANN)).handle == handle
+
+
+@pytest.mark.parametrize(
+    "text", [None, b"", b"options edns0\n", b"nameserver somewhere\n", b"# \xe9\nnameserver ::1\n"]
+)
+async def test_machine_without_a_name_server(
+    text: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or with a resolv.conf that nobody can read: the handle's own site is asked, and nothing crashes."""
+    file, read = tmp_path / "resolv.conf", dns.resolver.BaseResolver.read_resolv_conf
+    if text is not None:
+        file.write_bytes(text)
+    monkeypatch.setattr(dns.resolver.BaseResolver, "read_resolv_conf", lambda self, _: read(self, file))
+    async with network(handle_resolver_url=None) as (site, resolver):
+        site.answers[f"/{ANN}"] = said(document(ANN, site.url, handle="ann.invalid"))
+        assert (await resolver.ask(ANN)).handle is None
 
 
 @pytest.mark.parametrize("key", ["z\0", "m" + "A" * 40, "z" * 100_000, "", 7, None])
