@@ -77,7 +77,7 @@ async def run_backfill(manager: Backfill) -> None:
 
 
 async def _begin_for_gap(tx: Connection, looked_at: datetime | None) -> jobs.Job | None:
-    """A job for the gaps that were opened since the last one began: what was cancelled or failed stays so."""
+    """A job for the gaps that were opened since the last one began: one that left them open would do so again."""
     kind = await jobs.verdict(tx, since=looked_at)
     return None if kind is None else await jobs.start(tx, kind)
 
@@ -222,7 +222,7 @@ async def _plan_rest(manager: Backfill, job: jobs.Job, hosts: Hosts) -> None:
         await jobs.plan(tx, job.id, manager.dids)
         servers = {*await accounts.pds_origins(tx), *home, *manager.servers}
     unlisted = await list_repos(hosts, manager.relay_url, sorted(servers), add)
-    message = f"No complete list of accounts from {_some(unlisted)}." if unlisted else None
+    message = f"Gaps stay open: no complete list of accounts from {_some(unlisted)}." if unlisted else None
     async with manager.database.transaction() as tx:
         await jobs.close_plan(tx, job.id, message)
 

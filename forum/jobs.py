@@ -86,9 +86,10 @@ SELECT did FROM backfill_repos b JOIN repos r USING (did) WHERE b.backfill_id = 
  ORDER BY b.place
 """
 FINISH = """
-UPDATE backfills SET status = $2, error_message = nullif(left(concat_ws(' ', error_message, $3::text), $4), ''),
-                     completed_at = clock_timestamp()
- WHERE id = $1 AND status = 'in_progress' RETURNING started_at
+UPDATE backfills b SET status = $2, error_message = nullif(left(concat_ws(' ', b.error_message, $3::text), $4), ''),
+                       completed_at = clock_timestamp()
+  FROM backfills before WHERE b.id = $1 AND before.id = b.id AND b.status = 'in_progress'
+RETURNING b.started_at, before.error_message IS NULL AS asked_everywhere
 """
 CLOSE_GAPS = "UPDATE gaps SET closed_at = clock_timestamp() WHERE closed_at IS NULL AND opened_at < $1"
 # The plan was to be gone through once; what is worth keeping of a finished job is in its row and its errors.
@@ -244,7 +245,10 @@ async def plan_known(tx: Connection, job_id: int) -> None:
 
 
 async def close_plan(tx: Connection, job_id: int, message: str | None = None) -> None:
-    """All repositories are planned: after a restart the network is not asked again. `message` says what is missing."""
+    """All repositories are planned: after a restart the network is not asked again.
+
+    `message` says whose list is missing; then no gap is closed, for nothing else would look for who is only on that.
+    """
     await tx.execute(PLANNED, job_id, message, LONGEST_MESSAGE)
 
 
@@ -300,12 +304,15 @@ async def stale_among(connection: Connection, job_id: int) -> list[str]:
 
 
 async def finish(tx: Connection, job_id: int, status: Status, message: str | None = None) -> None:
-    """End a job; `message` is added to what it says. A completed one closes the gaps that were open when it began."""
-    started = await tx.fetchval(FINISH, job_id, status, message, LONGEST_MESSAGE)
-    if started is None:
+    """End a job; `message` is added to what it says.
+
+    A completed one closes the gaps that were open when it began, unless its plan said that somebody may be missing.
+    """
+    ended = await tx.fetchrow(FINISH, job_id, status, message, LONGEST_MESSAGE)
+    if ended is None:
         return
-    if status == "completed":
-        await tx.execute(CLOSE_GAPS, started)
+    if status == "completed" and ended["asked_everywhere"]:
+        await tx.execute(CLOSE_GAPS, ended["started_at"])
     await tx.execute(FORGET_PLAN, job_id)
 
 

@@ -117,8 +117,33 @@ async def test_relay_that_is_of_no_use(scene: Scene, reply: Reply) -> None:
     relay.scripts[BY_COLLECTION] = always(reply)
     repos = [scene.member(ANN), scene.member(BOB)]
     job = await scene.done()
-    assert (job.dids_total, job.error_message) == (3, f"No complete list of accounts from {relay.url}.")
+    assert (job.dids_total, job.error_message) == (3, f"Gaps stay open: no complete list of accounts from {relay.url}.")
     assert await scene.is_in(*repos)
+
+
+async def test_incomplete_list_leaves_its_gap_open(scene: Scene) -> None:
+    """The job is not begun again by itself; one that is asked for, once all lists are to be had, closes the gap."""
+    relay = scene.net.servers["relay"]
+    relay.scripts[BY_COLLECTION] = always(Reply(500))
+    await scene.gap()
+    async with scene.running():
+
+        async def has_ended() -> bool:
+            return [job.status for job in await scene.history()] == ["completed"]
+
+        await until(has_ended)
+        async with scene.database.transaction() as tx:
+            await ledger.mark_stale(tx, {F: "bad_signature"})
+
+        async def is_mended() -> bool:
+            return F not in await scene.stale()
+
+        scene.manager.wake_up.ring()
+        await until(is_mended)  # so the loop has turned
+        assert (len(await scene.history()), await scene.open_gaps()) == (1, 1)
+        del relay.scripts[BY_COLLECTION]
+        job = await scene.ended(await scene.ask("catch_up"))
+    assert (job.status, job.error_message, await scene.open_gaps()) == ("completed", None, 0)
 
 
 async def test_relay_that_fails_in_between(scene: Scene) -> None:
