@@ -256,6 +256,41 @@ async def test_an_edit_in_its_place(forum: Forum, chromium: Chromium) -> None:
         await go(walk)
 
 
+async def test_previews_of_an_edit(forum: Forum, chromium: Chromium) -> None:
+    """Are shown with it; one that fails saves nothing, whether asked for or not, even if one has looked away since."""
+
+    def walk(ann: Visitor) -> None:
+        page, sent = ann.page, []
+        page.on("request", lambda asked: sent.append(asked.url) if asked.url.endswith("/edit") else None)
+        open_topic(page)
+        write(page, "Your reply", "Salt.", "Post")
+        post = page.locator("article").nth(1)
+        post.get_by_role("link", name="Edit").click()
+        text, button = post.get_by_label("Text", exact=True), post.get_by_role("button", name="Preview")
+        text.fill("*Pepper*")
+        button.click()
+        shown = post.get_by_role("region", name="Preview").locator("em")
+        expect(shown).to_have_text("Pepper")
+        sent.clear()
+        page.route("**/preview", lambda route: route.abort())
+        with page.expect_event("requestfailed"):
+            text.fill("*Half")
+        page.unroute("**/preview")
+        text.fill("*Half a thought*")
+        expect(shown).to_have_text("Half a thought")
+        assert sent == []
+
+        page.route("**/preview", lambda route: route.abort())
+        button.evaluate("button => { button.focus(); button.click(); button.blur() }")
+        page.wait_for_url("**/edit")
+        expect(page.get_by_role("region", name="Preview").locator("em")).to_have_text("Half a thought")
+        assert [record["text"] for record in forum.held(ANN)] == ["Salt."]
+        ann.alarms.clear()
+
+    async with writing(forum, chromium) as go:
+        await go(walk)
+
+
 async def test_counting(forum: Forum, chromium: Chromium) -> None:
     """As readers count; what is too much is said, and not sent."""
 

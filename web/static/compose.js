@@ -311,6 +311,8 @@ function editHere(form, post) {
   for (const [name, value] of Object.entries(aim)) form.setAttribute(name, value);
   form.setAttribute("hx-select", `[id="${post.id}"]`);
   form.setAttribute("hx-encoding", "multipart/form-data");
+  // htmx forgets which button it was when that loses the focus, and would save what was only to be previewed.
+  form.addEventListener("submit", (event) => event.submitter?.name && event.stopImmediatePropagation(), true);
   htmx.process(form);
   post.addEventListener("htmx:beforeSwap", ({ detail }) => {
     if (detail.requestConfig.elt !== form) return;
@@ -320,7 +322,7 @@ function editHere(form, post) {
     detail.target = form.closest(".wider");
     detail.selectOverride = ".wider";
   });
-  form.addEventListener("htmx:sendError", () => form.submit());
+  form.addEventListener("htmx:sendError", ({ target }) => target === form && form.submit());
   form.querySelector("[data-cancel]").addEventListener("click", (event) => {
     event.preventDefault();
     htmx.remove(form.closest(".wider"));
