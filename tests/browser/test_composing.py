@@ -204,6 +204,24 @@ async def test_a_draft(forum: Forum, chromium: Chromium) -> None:
         await go(walk)
 
 
+async def test_a_draft_beside_another_tab(forum: Forum, chromium: Chromium) -> None:
+    """That in which nothing was typed leaves it be when it is closed."""
+
+    def walk(ann: Visitor) -> None:
+        page, other = ann.page, ann.context.new_page()
+        open_topic(page)
+        other.goto(page.url)
+        other.locator("#compose-text-count").get_by_text("0 of 20,000 characters").wait_for()
+        field(page).fill("Half a thought")
+        page.goto("/about")
+        assert page.evaluate("localStorage.length") == 1
+        other.goto("/about")
+        assert page.evaluate("localStorage.length") == 1
+
+    async with writing(forum, chromium) as go:
+        await go(walk)
+
+
 async def test_a_draft_outlives_a_refusal(forum: Forum, chromium: Chromium) -> None:
     """What comes back from the server is newer than the draft, which stays until the post is made."""
 

@@ -53,13 +53,15 @@ function keepDraft(form) {
   const key = draftKey(form.dataset.owner, form.getAttribute("action"));
   const fields = [text, title].filter(Boolean);
   const begun = { text: text.defaultValue, title: title?.defaultValue ?? "" };
+  let isTouched = "sent" in form.dataset; // the draft may be that of another tab, which goes on with it
 
   const save = () => {
-    if (!form.isConnected) return;
+    if (!isTouched || !form.isConnected) return;
     const isNew = (field) => "sent" in form.dataset || field.value !== field.defaultValue;
     const changed = fields.some((field) => isNew(field) && field.value.trim());
     store(key, changed && { text: text.value, title: title?.value, to: to.value, at: Date.now() });
   };
+  form.addEventListener("input", () => (isTouched = true));
   form.addEventListener("input", later(300, save));
   addEventListener("pagehide", save);
 
@@ -74,9 +76,9 @@ function keepDraft(form) {
   const discard = Object.assign(document.createElement("button"), { type: "button", textContent: form.dataset.discard });
   discard.addEventListener("click", () => {
     for (const field of fields) field.value = field.defaultValue;
-    save();
     note.replaceChildren();
     form.dispatchEvent(new Event("input"));
+    save();
     text.focus();
   });
   note.replaceChildren(`${form.dataset.restored} `, discard);
