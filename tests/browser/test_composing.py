@@ -274,6 +274,50 @@ async def test_an_edit_in_its_place(forum: Forum, chromium: Chromium) -> None:
         await go(walk)
 
 
+async def test_a_draft_of_an_edit(forum: Forum, chromium: Chromium) -> None:
+    """Knows what it was made of, and goes over nothing that was written elsewhere since; thrown away, it is no more."""
+
+    async def rewritten(text: str) -> None:
+        [uri] = forum.held_uris(ANN)
+        async with forum.database.connection() as connection:
+            number = await connection.fetchval("SELECT id FROM posts WHERE uri = $1", uri)
+        async with forum.member(ANN) as phone:
+            assert (await phone.put(f"/api/posts/{number}", json={"text": text})).status_code == 200
+
+    def walk(ann: Visitor) -> None:
+        page = ann.page
+        open_topic(page)
+        topic = page.url
+        write(page, "Your reply", "Salt.", "Post")
+        post = page.locator("article").nth(1)
+        post.get_by_role("link", name="Edit").click()
+        post.get_by_label("Text", exact=True).fill("Sugar.")
+        page.goto("/about")
+        trio.from_thread.run(rewritten, "Honey.", trio_token=token)
+        page.goto(topic)
+        post.get_by_role("link", name="Edit").click()
+        expect(post.get_by_label("Text", exact=True)).to_have_value("Sugar.")
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(post.locator(".current pre")).to_have_text("Honey.")
+        assert [record["text"] for record in forum.held(ANN)] == ["Honey."]
+
+        page.goto("/about")
+        trio.from_thread.run(rewritten, "Syrup.", trio_token=token)
+        page.goto(topic)
+        post.get_by_role("link", name="Edit").click()
+        post.get_by_role("button", name="Discard it").click()
+        expect(post.get_by_label("Text", exact=True)).to_have_value("Syrup.")
+        write(page, "Text", "Jam.", "Save")
+        expect(post.locator(".body").first).to_have_text("Jam.")
+        assert post.locator("form").count() == 0
+        assert [alarm.rpartition("/")[2] for alarm in ann.alarms] == ["edit"], "the refusal alone"
+        ann.alarms.clear()
+
+    token = trio.lowlevel.current_trio_token()
+    async with writing(forum, chromium) as go:
+        await go(walk)
+
+
 async def test_previews_of_an_edit(forum: Forum, chromium: Chromium) -> None:
     """Are shown with it; one that fails saves nothing, whether asked for or not, even if one has looked away since."""
 

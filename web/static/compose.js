@@ -49,17 +49,18 @@ const later = (wait, act) => {
 const draftKey = (owner, action) => `${DRAFT}${owner} ${action}`;
 
 function keepDraft(form) {
-  const { text, title, to } = form.elements;
+  const { text, title, to, seen } = form.elements;
   const key = draftKey(form.dataset.owner, form.getAttribute("action"));
   const fields = [text, title].filter(Boolean);
-  const begun = { text: text.defaultValue, title: title?.defaultValue ?? "" };
+  const begun = { text: text.defaultValue, title: title?.defaultValue ?? "", seen: seen.value };
   let isTouched = "sent" in form.dataset; // the draft may be that of another tab, which goes on with it
 
   const save = () => {
     if (!isTouched || !form.isConnected) return;
     const isNew = (field) => "sent" in form.dataset || field.value !== field.defaultValue;
     const changed = fields.some((field) => isNew(field) && field.value.trim());
-    store(key, changed && { text: text.value, title: title?.value, to: to.value, at: Date.now() });
+    const kept = { text: text.value, title: title?.value, to: to.value, seen: seen.value, at: Date.now() };
+    store(key, changed && kept);
   };
   form.addEventListener("input", () => (isTouched = true));
   form.addEventListener("input", later(300, save));
@@ -67,15 +68,17 @@ function keepDraft(form) {
 
   const draft = stored(key);
   if (!draft || "sent" in form.dataset || (draft.text === begun.text && (draft.title ?? "") === begun.title)) return;
-  const isQuote = begun.text && !form.elements.seen.value && !draft.text.includes(begun.text.trim());
+  const isQuote = begun.text && !begun.seen && !draft.text.includes(begun.text.trim());
   text.value = isQuote ? `${draft.text.trimEnd()}\n\n${begun.text}` : draft.text;
   if (title && draft.title) title.value = draft.title;
+  if (draft.seen) seen.value = draft.seen; // what was edited may be another by now: then the server says so
   const answered = to.value ? null : document.getElementById(draft.to);
   if (answered) answer(form, answered, draft.to);
   const note = form.querySelector("[data-draft]");
   const discard = Object.assign(document.createElement("button"), { type: "button", textContent: form.dataset.discard });
   discard.addEventListener("click", () => {
     for (const field of fields) field.value = field.defaultValue;
+    seen.value = begun.seen;
     note.replaceChildren();
     form.dispatchEvent(new Event("input"));
     save();
