@@ -27,7 +27,7 @@ from web.site import Site
 MOST_TYPED: Final = 80_000
 COUNTED: Final = 1_000_000  # as far as what is too much is told to the letter
 
-Why = Literal["sign_in", "read_only", "locked", "banned", "muted", "approval", "no_right"]
+Why = Literal["sign_in", "read_only", "locked", "deleted", "banned", "muted", "approval", "no_right"]
 PAIRS: Final[tuple[tuple[str, Why], ...]] = (("ban", "banned"), ("mute", "muted"))
 
 
@@ -121,15 +121,18 @@ def fault_of(text: str, if_empty: Markup | None, most: int) -> Markup | None:
 
 
 async def hindrance_for(
-    connection: Connection, viewer: Viewer | None, permission: str, *, locked: bool
+    connection: Connection, viewer: Viewer | None, permission: str, *, locked: bool, deleted: bool
 ) -> Hindrance | None:
-    """What would keep them from writing, if anything does."""
+    """What would keep them from writing, if anything does.
+
+    That the topic is `deleted` is told to who could answer it otherwise: they may still edit what they wrote there.
+    """
     if viewer is None:
         return Hindrance(why="sign_in")
     if locked:
         return Hindrance(why="locked")
     if viewer.may(permission):
-        return None
+        return Hindrance(why="deleted") if deleted else None
     held = await decisions(connection, [viewer.did])
     for pair, why in PAIRS:
         if (decision := held.get((viewer.did, pair))) is not None:

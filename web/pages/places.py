@@ -30,7 +30,8 @@ Kind = Literal["topic", "reply", "edit"]
 class Place:
     """`crumbs` lead there, `back` away from it; `action` is the form's own address.
 
-    Of a reply `post` is what it answers, of an edit what is edited; both gone if it is.
+    Of a reply `post` is what it answers, of an edit what is edited; both gone if it is. `deleted` is the topic
+    of a reply.
     """
 
     kind: Kind
@@ -40,6 +41,7 @@ class Place:
     forum: str | None = None
     has_title: bool = False
     locked: bool = False
+    deleted: bool = False
     topic: Post | None = None
     post: Post | None = None
     source: Source | None = None
@@ -84,6 +86,7 @@ async def reply_at(connection: Connection, site: Site, name: str, rkey: str, to:
         crumbs=steps_to(found, path),
         forum=found.forum,
         locked=found.locked,
+        deleted=found.deleted,
         topic=topic,
         post=post if is_there else None,
         source=await source_of(connection, post.ref.uri) if is_there and post is not None else None,

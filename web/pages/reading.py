@@ -97,7 +97,7 @@ async def show_topic(database: Database, site: Site, name: str, rkey: str) -> Pa
             raise NotFound(NO_TOPIC)
         posts = (found.opening, *found.replies) if number == 1 else found.replies
         tools = await tools_for_topic(connection, site, viewer, found.opening.uri, posts)
-        hindrance = await hindrance_for(connection, viewer, CREATE_POSTS, locked=found.locked)
+        hindrance = await hindrance_for(connection, viewer, CREATE_POSTS, locked=found.locked, deleted=found.deleted)
     pages = pager(number, total=found.total, size=links.POSTS)
     path = links.topic_path(found.opening.author, found.opening.uri)
     if not (is_did(name) or links.same(path, request.path)):

@@ -150,8 +150,10 @@ async def opened(desk: Desk, find: Find) -> Response:
     async with desk.database.connection() as connection:
         viewer = await asked_viewer(connection, desk.site)
         place = await find(connection, viewer, request.args.get("to", ""))
-        hindrance = await hindrance_for(connection, viewer, place.permission, locked=place.locked)
-    if place.kind == "reply" and place.post is None:
+        hindrance = await hindrance_for(
+            connection, viewer, place.permission, locked=place.locked, deleted=place.deleted
+        )
+    if place.kind == "reply" and place.post is None and not place.deleted:
         raise NotFound(NO_POST)
     if place.kind == "edit" and viewer is not None:
         check_own(viewer, place)
@@ -219,6 +221,8 @@ async def again(desk: Desk, place: Place, typed: Typed, error: Exception) -> For
     if isinstance(error, Conflict):
         sentence = words("compose.sent_before") if isinstance(error, KeyUsed) else None
         return replace(form, typed=replace(typed, key=new_key()), sentence=sentence)
+    if place.deleted:
+        return replace(form, sentence=words("hindrance.deleted"))
     if place.kind == "reply" and place.post is None:
         return replace(form, typed=replace(typed, to=""))
     return form

@@ -251,6 +251,37 @@ async def test_a_locked_topic(forum: Forum, ann: httpx.AsyncClient, bob: httpx.A
     assert f"{topic}/edit" not in (await page(ann, topic)).links()
 
 
+async def test_a_topic_its_author_deleted(
+    forum: Forum, ann: httpx.AsyncClient, bob: httpx.AsyncClient, topic: str
+) -> None:
+    """Is not answered any more, nor is what was answered there; what one wrote in it can still be edited."""
+    reply = await written(bob, topic, text="Green ones.")
+    answer = f"{topic}/reply?to={reply.partition('/p/')[2]}"
+    forms = [fields(await page(bob, path)) | {"text": "Too late?"} for path in (topic, answer)]
+    word = {"csrf": (await page(ann, f"{topic}/delete")).all("input", name="csrf")[0].attributes["value"]}
+    assert (await ann.post(f"{topic}/delete", data=word)).status_code == 303
+    for path in (topic, f"{topic}/reply", answer):
+        found = await page(bob, path)
+        assert not found.all("textarea")
+        assert "This topic was deleted" in found.one("p", class_="note").text
+    assert [link for link in (await page(bob, topic)).links() if "/reply" in link] == []
+    for form in forms:
+        response = await send(bob, f"{topic}/reply", form)
+        back = parsed(response.text)
+        assert response.status_code == 404
+        assert "This topic was deleted" in back.one("p", role="alert").text
+        assert fields(back)["text"] == "Too late?"
+    async with forum.client() as nobody:
+        found = await page(nobody, topic)
+        assert "This topic was deleted" in found.one("p", class_="note").text
+    assert f"{reply}/edit" in (await page(bob, topic)).links()
+    assert await written(bob, f"{reply}/edit", text="Yellow ones.") == reply
+    async with forum.database.connection() as connection:
+        await connection.execute("UPDATE settings SET default_role = NULL")
+    assert "has to let you in" in (await page(bob, answer)).one("p", class_="note").text
+    assert f"{reply}/edit" not in (await page(bob, topic)).links()
+
+
 async def test_nobody(forum: Forum, topic: str) -> None:
     """Is asked to sign in, and led back."""
     async with forum.client() as browser:
