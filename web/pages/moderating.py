@@ -12,7 +12,7 @@ from typing import Final
 
 from quart import Quart, Response, redirect, request
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import BadRequest, Forbidden, NotFound, Unauthorized
+from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, Unauthorized
 from werkzeug.wrappers import Response as Redirection
 
 from actors.agent import ForumAccount
@@ -32,7 +32,7 @@ from web.next_path import HOME, local_path
 from web.pages import links
 from web.pages.refusals import FORESEEN, Refusal, refusal_of
 from web.pages.showing import show
-from web.pages.who import asked_viewer
+from web.pages.who import asked_viewer, keep_form
 from web.site import Site
 
 ENDS: Final = {
@@ -130,12 +130,11 @@ class Matter:
 
 def add_moderating(app: Quart, database: Database, site: Site, account: ForumAccount) -> None:
     """Hang the handlers into the app, each with what it needs."""
+    doing = partial(do_act, database, site, account)
     for rule in ("/moderate/<word>/<did>", "/moderate/<word>/<did>/<rkey>"):
-        for method, view in (
-            ("GET", partial(show_act, database, site)),
-            ("POST", partial(do_act, database, site, account)),
-        ):
+        for method, view in (("GET", partial(show_act, database, site)), ("POST", doing)):
             app.add_url_rule(rule, endpoint=f"{method} {rule}", view_func=view, methods=[method])
+        keep_form(app, f"POST {rule}", doing)
 
 
 async def show_act(database: Database, site: Site, word: str, did: str, rkey: str | None = None) -> Response:
@@ -146,12 +145,21 @@ async def show_act(database: Database, site: Site, word: str, did: str, rkey: st
 
 
 async def do_act(
-    database: Database, site: Site, account: ForumAccount, word: str, did: str, rkey: str | None = None
+    database: Database,
+    site: Site,
+    account: ForumAccount,
+    word: str,
+    did: str,
+    rkey: str | None = None,
+    refusal: HTTPException | None = None,
 ) -> Response | Redirection:
-    order, form = order_named(word, rkey), await request.form
-    async with database.connection() as connection:
-        matter = await matter_of(connection, site, order, did, rkey)
+    """Back where they were; or the form again, with all that was typed, even if nobody knows any more who sends it."""
+    order, form, matter = order_named(word, rkey), await request.form, None
     try:
+        async with database.connection() as connection:
+            matter = await matter_of(connection, site, order, did, rkey)
+        if refusal is not None:
+            raise refusal
         await act(database, site, account, asked_of(order, matter, form))
     except FORESEEN as error:
         return act_page(site, order, matter, form, await refusal_of(error))
@@ -222,12 +230,15 @@ def asked_until(form: MultiDict[str, str]) -> datetime | None:
     return None if lasts is None else datetime.now(UTC).replace(microsecond=0) + lasts
 
 
-def act_page(site: Site, order: Order, matter: Matter, form: MultiDict[str, str], refusal: Refusal | None) -> Response:
+def act_page(
+    site: Site, order: Order, matter: Matter | None, form: MultiDict[str, str], refusal: Refusal | None
+) -> Response:
+    """Without a matter nobody is known to be let in: all it shows is what they sent."""
+    viewer, forum = (None, None) if matter is None else (matter.viewer, matter.forum)
     page = show(
-        site, "moderate.html", viewer=matter.viewer, forum=matter.forum, path=None,
+        site, "moderate.html", viewer=viewer, forum=forum, path=None,
         status=200 if refusal is None else refusal.status,
-        order=order, matter=matter, refusal=refusal,
-        at=act_path(order.word, matter.author.did if matter.post is None else matter.post.uri),
+        order=order, matter=matter, refusal=refusal, at=request.path,
         reason=form.get("reason", ""), end=form.get("end", "never"), longest=LONGEST_REASON,
         ends=list(ENDS) if order.is_on and order.kind.word in CAN_END else [],
         back=way_back(matter, form.get("next") or request.args.get("next")),
@@ -236,10 +247,10 @@ def act_page(site: Site, order: Order, matter: Matter, form: MultiDict[str, str]
     return page
 
 
-def way_back(matter: Matter, asked: str | None) -> str:
+def way_back(matter: Matter | None, asked: str | None) -> str:
     """Where the moderator came from; else where the matter is."""
     path = local_path(asked)
-    if path != HOME:
+    if path != HOME or matter is None:
         return path
     if matter.post is None:
         return links.profile_path(matter.author)

@@ -145,8 +145,6 @@ async def told_of(error: Exception) -> Refusal:
             return replace(refusal, said=words("report.before"))
         case ReportsTooOften():
             return replace(refusal, said=words("report.too_often"))
-        case Unauthorized():
-            return replace(refusal, said=words("compose.sign_in_again"))
     return refusal
 
 

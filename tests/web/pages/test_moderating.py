@@ -11,13 +11,15 @@ from actors.health import Board
 from daemon.pool import Pool
 from tests.standins.account_server import AccountServer
 from tests.support.forum import ANN, BOB, F, act, put, reply, tid
-from tests.web.forum_rows import SITE, client_of
+from tests.web.forum_rows import SITE, AwayDatabase, client_of
 from tests.web.pages.conftest import HTML
 from tests.web.pages.parsed import Parsed, parsed
 from tests.web.signing_in import client_as
 from tests.web.staff import ADMIN, BANNED, HELPER, OWNER, PEER, TOPIC, Scene, staffed
 from web.app import make_app
 from web.pages.moderating import ORDERS
+from web.pages.who import STALE, word_for
+from web.signed_in import COOKIE
 
 WHO = {"member": ANN, "moderator": HELPER, "admin": ADMIN, "owner": OWNER, "banned": BANNED}
 STATUS = {"anonymous": 401, "member": 403, "banned": 403, "moderator": 200, "admin": 200, "owner": 200}
@@ -197,6 +199,34 @@ async def test_read_only_keeps_what_was_typed(database: Pool, scene: Scene) -> N
         again = parsed(response.text)
         assert again.one("textarea").text == "Heated"
         assert again.one("option", selected="").attributes["value"] == "day"
+
+
+async def test_nothing_typed_is_lost(database: Pool, scene: Scene) -> None:
+    """A form of another session, nobody signed in any more, the database away: it comes back, to be sent again."""
+    path, typed = f"/moderate/lock/{TOPIC_KEYS}", {"reason": "Heated", "end": "day", "next": "/about"}
+
+    def kept(response: httpx.Response, status: int, why: str) -> dict[str, str]:
+        again = parsed(response.text)
+        assert response.status_code == status, response.text
+        assert why in again.one("p", role="alert").text
+        assert again.one("textarea").text == "Heated"
+        assert again.one("option", selected="").attributes["value"] == "day"
+        assert again.one("form", class_="form act").attributes["action"] == path
+        hidden = {one.attributes["name"]: one.attributes["value"] for one in again.all("input", type="hidden")}
+        assert hidden["next"] == "/about"
+        return hidden
+
+    async with client_of(make_app(database, Board(), SITE)) as browser:
+        kept(await browser.post(path, data=typed, headers=HTML), 401, "Your sign-in has ended.")
+    async with client_of(make_app(AwayDatabase(), Board(), SITE)) as browser:
+        browser.cookies.set(COOKIE, "token")
+        response = await browser.post(path, data=typed | {"csrf": word_for("token")}, headers=HTML)
+        kept(response, 503, "The forum cannot reach its database")
+    async with browser_of(scene, "moderator") as browser:
+        hidden = kept(await browser.post(path, data=typed), 403, STALE)
+        assert scene.server.written == []
+        response = await browser.post(path, data=typed | hidden)
+        assert (response.status_code, response.headers["location"]) == (303, "/about")
 
 
 async def test_nothing_to_act_on(scene: Scene) -> None:

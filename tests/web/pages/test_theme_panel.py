@@ -14,18 +14,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.agent import ForumAccount
+from actors.health import Board
 from daemon.pool import Pool
 from forum.presets import PRESETS, TOKENS
 from forum.records.names import THEME, THEME_POLICY
 from tests.forum.test_themes import SHEET, VALUE
 from tests.standins.account_server import AccountServer
 from tests.support.forum import F
+from tests.web.forum_rows import SITE, AwayDatabase, client_of
 from tests.web.pages.conftest import HTML
 from tests.web.pages.parsed import Parsed, parsed
 from tests.web.signing_in import client_as
 from tests.web.test_themes import past_us
+from web.app import make_app
 from web.pages.admin.theme_drafts import SHAPES, Draft, lines_of
 from web.pages.assets import assets
+from web.pages.who import STALE, word_for
+from web.signed_in import COOKIE
 
 PATH = "/admin/themes"
 DUSK = {"name": "Dusk", "scheme": "dark", "token-paper": "#112233", "token-accent": "#ffeedd", "css": ".post { x: y }"}
@@ -153,6 +158,44 @@ async def test_two_at_once(panel: Panel) -> None:
     seen = page.one("input", name="seen").attributes["value"]
     await panel.send(f"{PATH}/{rkey}", **(DUSK | {"name": "Second", "seen": seen}))
     assert panel.record(rkey)["name"] == "Second"
+
+
+async def test_nothing_typed_is_lost(panel: Panel, database: Pool) -> None:
+    """Of a new theme or of one that is there: a form of another session, nobody signed in, the database away."""
+    dusk = await panel.make(css="body { display: none }")
+    await panel.settle(dusk, dusk)
+    written = list(panel.server.written)
+
+    def kept(response: httpx.Response, path: str, status: int, why: str) -> None:
+        page = parsed(response.text)
+        assert response.status_code == status, response.text
+        assert why in page.one("p", role="alert").text
+        assert page.one("form", class_="form draft").attributes["action"] == path
+        assert page.one("input", id="name").attributes["value"] == "Dusk"
+        assert page.one("input", id="token-paper").attributes["value"] == "#112233"
+        assert page.one("textarea", id="css").text.strip() == DUSK["css"]
+        assert not any(dusk in one.attributes["href"] for one in page.all("link", rel="stylesheet"))
+
+    for path in (f"{PATH}/new", f"{PATH}/{dusk}"):
+        kept(await panel.browser.post(path, data=DUSK), path, 403, STALE)
+        async with client_of(make_app(database, Board(), SITE)) as browser:
+            kept(await browser.post(path, data=DUSK, headers=HTML), path, 401, "Your sign-in has ended.")
+        async with client_of(make_app(AwayDatabase(), Board(), SITE)) as browser:
+            browser.cookies.set(COOKIE, "token")
+            response = await browser.post(path, data=DUSK | {"csrf": word_for("token")}, headers=HTML)
+            kept(response, path, 503, "The forum cannot reach its database")
+    assert panel.server.written == written
+
+
+async def test_deleted_meanwhile(panel: Panel) -> None:
+    """By somebody else: what was typed stands in the form for a new one."""
+    dusk = await panel.make()
+    await panel.send(f"{PATH}/{dusk}/delete")
+    page = parsed((await panel.send(f"{PATH}/{dusk}", 404, **(DUSK | {"name": "Night"}))).text)
+    assert "deleted since you began" in page.one("p", role="alert").text
+    assert page.one("form", class_="form draft").attributes["action"] == f"{PATH}/new"
+    assert page.one("input", id="name").attributes["value"] == "Night"
+    assert page.one("input", id="token-paper").attributes["value"] == "#112233"
 
 
 async def test_fields_of_others_stay(panel: Panel) -> None:

@@ -88,8 +88,6 @@ async def told_of(error: Exception) -> Refusal:
         case TakenAlready():
             said = words("admin.reports.taken." + (error.faster.outcome or "claimed"), name=error.who)
             return replace(refusal, said=said)
-        case Unauthorized():
-            return replace(refusal, said=words("compose.sign_in_again"))
     return refusal
 
 

@@ -83,11 +83,10 @@ def add_theme_pages(app: Quart, shop: Workshop) -> None:
 
 
 async def at_work(shop: Workshop) -> Desk:
-    """Who asks, if they may; from here on the page is in the built-in colours."""
-    async with shop.database.connection() as connection:
-        desk = await admitted(connection, shop.site, MANAGE_THEMES)
+    """Who asks, if they may; from here on the page is in the built-in colours, whoever asks."""
     g.offer = built_in()
-    return desk
+    async with shop.database.connection() as connection:
+        return await admitted(connection, shop.site, MANAGE_THEMES)
 
 
 async def show_themes(shop: Workshop) -> Response:
