@@ -26,10 +26,12 @@ from web.cookies import CALLBACK, SIGN_IN_COOKIE, give_session, give_sign_in, ta
 from web.door import Closed, Door, give_back, revoke, way_in
 from web.limits import SIGN_INS_A_MINUTE, limited
 from web.next_path import local_path
+from web.origin import is_foreign
 from web.signed_in import COOKIE
 from web.site import Site
 
 LOGIN = "/api/auth/login"
+SIGN_IN = "/sign-in"
 MOVED = "moved"  # said by ourselves in the query: it is asked for where it should be, as far as we can tell
 LONGEST_ACCOUNT = 2000
 AGAIN = "This sign-in was begun too long ago, or is finished already; please sign in again."
@@ -47,10 +49,15 @@ def add_auth(app: Quart, database: Database, site: Site, door: Door | Closed) ->
 
 
 async def log_in(database: Database, site: Site, door: Door | Closed) -> Response:
-    """Send the browser to the server of the account it names."""
-    open_door = way_in(door)
+    """Send the browser to the server of the account it names.
+
+    Where another site leads it here, which may mean to have it signed in as somebody else, a person is asked first.
+    """
     if (elsewhere := own_address(site)) is not None:
         return gone_to(elsewhere)
+    if is_foreign():
+        return gone_to(f"{SIGN_IN}?{asked_query()}")
+    open_door = way_in(door)
     account, next_path = asked_account(), local_path(request.args.get("next"))
     sign_in = await begun(open_door, account)
     browser = sessions.new_token()
@@ -94,7 +101,11 @@ def own_address(site: Site) -> str | None:
     public = site.public_origin or ""
     if request.host.lower() == urlsplit(public).netloc.lower() or MOVED in request.args:
         return None
-    return f"{public}{LOGIN}?{request.query_string.decode('ascii', 'ignore')}&{MOVED}=1"
+    return f"{public}{LOGIN}?{asked_query()}&{MOVED}=1"
+
+
+def asked_query() -> str:
+    return request.query_string.decode("ascii", "ignore")
 
 
 def asked_account() -> str:

@@ -23,9 +23,14 @@ def add_origin_check(app: Quart, site: Site) -> None:
 async def refuse_foreign(site: Site) -> None:
     if request.method in SAFE_METHODS:
         return
-    came_from, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    if came_from not in (None, *OWN_SITES) or not (origin is None or is_own(origin, request.host, site)):
+    origin = request.headers.get("Origin")
+    if is_foreign() or not (origin is None or is_own(origin, request.host, site)):
         raise Forbidden("The request comes from another site.")
+
+
+def is_foreign() -> bool:
+    """Whether the browser says that another site leads it here."""
+    return request.headers.get("Sec-Fetch-Site") not in (None, *OWN_SITES)
 
 
 def is_own(origin: str, host: str, site: Site) -> bool:

@@ -26,6 +26,7 @@ PAGE = """<!doctype html><title>Kittens</title>
 <form method="post" action="{forum}/api/auth/logout"><button>Win</button></form>
 <form method="post" action="{forum}/api/posts" enctype="text/plain">
 <input type="hidden" name='{{"rootPostId": "1", "parentPostId": "1", "text": "' value='"}}'><button>Play</button></form>
+<a href="{forum}/api/auth/login?handle=https://evil.example">Look</a>
 <iframe src="{forum}/"></iframe>
 """
 SEND = """async ([method, mode, url]) => {
@@ -60,6 +61,22 @@ async def test_forms(database: Pool, chromium: Chromium) -> None:
                     assert (COOKIE in sent.value.all_headers().get("cookie", "")) is has_cookie
             ann.page.goto("/about")
             assert who(ann) == HANDLE
+
+    async with two_sites(database) as (forum, sibling, token):
+        await chromium.run(walk)
+
+
+async def test_links(database: Pool, chromium: Chromium) -> None:
+    """Sign nobody in as somebody else: whoever follows one is asked."""
+
+    def walk(browser: Browser) -> None:
+        with visitor(browser, forum) as ann:
+            ann.plant(COOKIE, token, forum)
+            for page in (sibling, sibling.replace("127.0.0.1", ELSEWHERE)):
+                ann.page.goto(page)
+                ann.page.get_by_role("link", name="Look").click()
+                ann.page.wait_for_url(f"{forum}/sign-in?handle=https://evil.example")
+                assert who(ann) == HANDLE
 
     async with two_sites(database) as (forum, sibling, token):
         await chromium.run(walk)

@@ -175,6 +175,21 @@ async def test_at_our_public_name(scene: Scene, ann: Repo) -> None:
         assert as_the_proxy_says.headers["location"].startswith(AUTHORIZE)
 
 
+async def test_other_sites_sign_nobody_in(browser: httpx.AsyncClient) -> None:
+    """A page of theirs leads to our form, filled in, and nothing is begun; from ours, or typed in, it goes on."""
+    asked = "handle=ann.example&next=%2Fabout"
+    for site, leads_to in (
+        ("cross-site", f"/sign-in?{asked}"),
+        ("same-site", f"/sign-in?{asked}"),
+        ("same-origin", AUTHORIZE),
+        ("none", AUTHORIZE),
+    ):
+        led = await browser.get(f"/api/auth/login?{asked}", headers={"Sec-Fetch-Site": site})
+        assert led.status_code == 303
+        assert led.headers["location"].startswith(leads_to)
+        assert ("set-cookie" in led.headers) is (leads_to == AUTHORIZE)
+
+
 async def test_the_former_session_ends(scene: Scene, browser: httpx.AsyncClient) -> None:
     """With a new cookie each time, whatever the browser had; what was granted before is given back."""
     browser.cookies.set(COOKIE, "fixed", domain="127.0.0.1", path="/")

@@ -14,7 +14,7 @@ from forum.database import Database
 from forum.reads.latest import names
 from forum.reads.viewers import Viewer
 from forum.sessions import sessions_of
-from web.auth import LOGIN, gone_to
+from web.auth import LOGIN, SIGN_IN, gone_to
 from web.cookies import CALLBACK, take_session
 from web.door import Closed, Door
 from web.looks import asked_offer
@@ -29,7 +29,6 @@ from web.sessions import end_one, end_others, leave
 from web.signed_in import sent_token, signed_in
 from web.site import Site
 
-SIGN_IN: Final = "/sign-in"
 SETTINGS: Final = "/settings"
 SESSIONS: Final = f"{SETTINGS}#sessions"
 OUR_FORMS: Final = "form-action 'self'"
