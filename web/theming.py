@@ -21,7 +21,7 @@ from forum.reads.themes import all_themes, policy_record, theme_at, theme_uri, t
 from forum.records.names import THEME, THEME_POLICY
 from forum.themes import Record, Theme, check_sound, holds, is_default, refs_of
 from web.bodies import refusing
-from web.forum_writing import Pen
+from web.forum_writing import Changed, Pen
 from web.looks import Looks
 from web.site import Site
 
@@ -89,9 +89,14 @@ async def duplicate(shop: Workshop, actor: str, rkey: str, *, name: str | None =
     return await add(shop, actor, fields_of(theme) | {"name": name}, act="duplicateTheme")
 
 
-async def settle(shop: Workshop, actor: str, asked: Fields) -> OwnWrite:
-    """The policy: what is not named stays, where there is one already."""
+async def settle(shop: Workshop, actor: str, asked: Fields, *, seen: str | None = None) -> OwnWrite:
+    """The policy: what is not named stays, where there is one already.
+
+    Who has `seen` a version, or an empty one where there was none, changes that one, or nothing.
+    """
     found = await shop.account.record(THEME_POLICY, "self")
+    if seen is not None and seen != ((found and found.cid) or ""):
+        raise Changed
     before: Record = (found.record if found else None) or {}
     with refusing():
         record = theme_policy_record({**before, **asked})

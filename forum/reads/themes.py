@@ -25,6 +25,7 @@ SELECT t.rkey, l.cid, t.name, t.color_scheme, t.tokens, t.css_overrides, t.font_
  ORDER BY t.name, t.rkey
 """
 POLICY = "SELECT policy FROM theme_policy WHERE uri = $1"
+POLICY_VERSION = "SELECT cid FROM ledger WHERE did = $1 AND collection = $2 AND rkey = 'self'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,11 @@ async def policy_record(connection: Connection, forum_did: str) -> Record | None
     text: str | None = await connection.fetchval(POLICY, policy_uri(forum_did))
     record: Record | None = None if text is None else msgspec.json.decode(text)
     return record
+
+
+async def policy_version(connection: Connection, forum_did: str) -> str:
+    """The CID of that, whatever it says; empty where there is none."""
+    return await connection.fetchval(POLICY_VERSION, forum_did, THEME_POLICY) or ""
 
 
 async def policy_in_force(connection: Connection, forum_did: str) -> Policy:

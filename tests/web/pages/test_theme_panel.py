@@ -63,9 +63,12 @@ class Panel:
         return str(response.headers["location"]).removeprefix(f"{PATH}/").removesuffix("?saved")
 
     async def settle(self, light: str, dark: str, *offered: str, status: int = 303, **typed: Json) -> httpx.Response:
-        return await self.send(
-            f"{PATH}/policy", status, light=light, dark=dark, offered=list(offered), choice="on", **typed
-        )
+        form = {"seen": await self.seen(), "light": light, "dark": dark, "offered": list(offered), "choice": "on"}
+        return await self.send(f"{PATH}/policy", status, **(form | typed))
+
+    async def seen(self) -> str:
+        """The version that the policy's form changes."""
+        return (await self.page()).one("input", name="seen").attributes["value"]
 
     def record(self, rkey: str) -> Json:
         return self.server.records[THEME, rkey]
@@ -336,9 +339,30 @@ async def test_the_policy(panel: Panel) -> None:
     await panel.settle("paper-light", "paper-dark", "harbour-light")  # by a form that was opened before
     assert panel.names() == ["Dusk", "Harbour light", "Paper dark", "Paper light"]
     assert len(panel.policy["availableThemes"]) == 3
-    await panel.send(f"{PATH}/policy", light=dusk, dark=dusk)
+    await panel.send(f"{PATH}/policy", seen=await panel.seen(), light=dusk, dark=dusk)
     assert panel.policy["allowUserChoice"] is False
     assert [ref["uri"][-13:] for ref in panel.policy["availableThemes"]] == [dusk]
+
+
+async def test_two_policies_at_once(panel: Panel) -> None:
+    """Whoever comes second is told, also of the first there is; their choice stands in the form, and they decide."""
+    dawn, dusk = await panel.make(name="Dawn"), await panel.make()
+    seen = await panel.seen()
+    for _ in ("the first", "another"):
+        await panel.settle(dawn, dusk)
+        before = panel.policy
+        page = parsed((await panel.settle(dusk, dawn, "harbour-light", status=409, seen=seen)).text)
+        assert (panel.policy, panel.names()) == (before, ["Dawn", "Dusk"])
+        assert "since you began" in page.one("p", role="alert").text
+        assert marks(page)[:2] == ["Dawn Dark default when light offered", "Dusk Dark default when dark offered"]
+        chosen = [one.attributes["value"] for one in page.all("option") if "selected" in one.attributes]
+        assert chosen == [dusk, dawn]
+        seen = page.one("input", name="seen").attributes["value"]
+        await panel.settle(dusk, dawn, seen=seen)
+        assert panel.policy["defaultLightTheme"]["uri"].endswith(dusk)
+    panel.server.records[THEME_POLICY, "self"] = panel.policy | {"mood": "calm"}  # of which we have not heard yet
+    await panel.settle(dawn, dusk, status=409)
+    assert panel.policy["mood"] == "calm"
 
 
 async def test_policies_that_cannot_be(panel: Panel) -> None:

@@ -7,7 +7,7 @@ keep anybody from mending it.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -20,11 +20,13 @@ from werkzeug.wrappers import Response as Redirection
 from forum.database import Connection
 from forum.permissions import MANAGE_THEMES
 from forum.presets import PRESETS
-from forum.reads.themes import Policy, all_themes, policy_in_force, policy_record
+from forum.reads.themes import Policy, all_themes, policy_in_force, policy_record, policy_version
 from forum.themes import Record, Scheme, Theme, holds, refs_of
+from web.forum_writing import Changed
 from web.looks import built_in
-from web.pages.admin.panel import Desk, admitted, panel
+from web.pages.admin.panel import Desk, admitted, panel, told_of
 from web.pages.refusals import FORESEEN, Refusal, refusal_of
+from web.pages.showing import asked_words
 from web.theming import (
     NO_THEME,
     Workshop,
@@ -44,8 +46,12 @@ SCHEMES: Final[tuple[Scheme, ...]] = ("light", "dark")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """A policy as its form has it, by the themes' keys; `pinned` are keys with the version meant, `KEY CID`."""
+    """A policy as its form has it, by the themes' keys; `pinned` are keys with the version meant, `KEY CID`.
 
+    `seen` is the version that is changed, by its CID; empty where there is none.
+    """
+
+    seen: str
     light: str
     dark: str
     offered: frozenset[str]
@@ -96,7 +102,10 @@ async def show_themes(shop: Workshop) -> Response:
 async def settle_policy(shop: Workshop) -> Response | Redirection:
     desk, settled = await at_work(shop), settled_from(await request.form)
     try:
-        await settle(shop, desk.viewer.did, await policy_of(shop, desk.viewer.did, settled))
+        await settle(shop, desk.viewer.did, await policy_of(shop, desk.viewer.did, settled), seen=settled.seen)
+    except Changed as error:
+        refusal = replace(await told_of(error), said=asked_words()("admin.themes.policy_changed"))
+        return await themes_page(shop, desk, refusal=refusal, settled=settled, is_changed=True)
     except FORESEEN as error:
         return await themes_page(shop, desk, refusal=await refusal_of(error), settled=settled)
     return redirect(f"{PATH}?saved#policy", code=303)
@@ -149,14 +158,25 @@ async def delete_page(shop: Workshop, desk: Desk, theme: Theme, *, refusal: Refu
 
 
 async def themes_page(
-    shop: Workshop, desk: Desk, *, refusal: Refusal | None = None, settled: Settled | None = None
+    shop: Workshop,
+    desk: Desk,
+    *,
+    refusal: Refusal | None = None,
+    settled: Settled | None = None,
+    is_changed: bool = False,
 ) -> Response:
-    """With what was asked for of the policy, if that was refused; else with what is."""
+    """With what was asked for of the policy, if that was refused; else with what is.
+
+    If there is another one by now, who sends it once more means it.
+    """
     async with shop.database.connection() as connection:
         shelf = await shelf_of(connection, shop.site.forum_did)
+    policy = settled or shelf.settled
+    if is_changed:
+        policy = replace(policy, seen=shelf.settled.seen)
     return panel(
         shop.site, "themes.html", desk, refusal=refusal,
-        shelf=shelf, policy=settled or shelf.settled, presets=list(PRESETS.values()), schemes=SCHEMES,
+        shelf=shelf, policy=policy, presets=list(PRESETS.values()), schemes=SCHEMES,
         is_saved="saved" in request.args,
     )  # fmt: skip
 
@@ -164,18 +184,20 @@ async def themes_page(
 async def shelf_of(connection: Connection, forum_did: str) -> Shelf:
     own = await all_themes(connection, forum_did)
     record, policy = await policy_record(connection, forum_did), await policy_in_force(connection, forum_did)
+    seen = await policy_version(connection, forum_did)
     refs = refs_of(record or {})
     lost = (theme.rkey for theme in own for ref in refs if ref["uri"] == theme.uri and not holds(ref, theme))
     return Shelf(
         own=own,
-        settled=settled_now(record, policy, own),
+        settled=settled_now(seen, record, policy, own),
         lost=frozenset(lost),
         is_broken=record is not None and None in (policy.light.theme.uri, policy.dark.theme.uri),
     )
 
 
-def settled_now(record: Record | None, policy: Policy, own: Sequence[Theme]) -> Settled:
+def settled_now(seen: str, record: Record | None, policy: Policy, own: Sequence[Theme]) -> Settled:
     return Settled(
+        seen=seen,
         light=policy.light.theme.rkey,
         dark=policy.dark.theme.rkey,
         offered=frozenset(choice.theme.rkey for choice in policy.available),
@@ -186,6 +208,7 @@ def settled_now(record: Record | None, policy: Policy, own: Sequence[Theme]) -> 
 
 def settled_from(form: MultiDict[str, str]) -> Settled:
     return Settled(
+        seen=form.get("seen", ""),
         light=form.get("light", ""),
         dark=form.get("dark", ""),
         offered=frozenset(form.getlist("offered")),
@@ -198,6 +221,8 @@ async def policy_of(shop: Workshop, actor: str, settled: Settled) -> dict[str, o
     """What is asked for, as a record says it. The defaults are offered, too: readers must be able to come back."""
     async with shop.database.connection() as connection:
         own = await all_themes(connection, shop.site.forum_did)
+        if settled.seen != await policy_version(connection, shop.site.forum_did):
+            raise Changed  # before anything is copied
     asked = settled.offered | {settled.light, settled.dark}
     keys = [theme.rkey for theme in (*own, *PRESETS.values()) if theme.rkey in asked]
     if not {settled.light, settled.dark} <= set(keys):
