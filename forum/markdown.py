@@ -27,11 +27,12 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES
 
-VERSION: Final = 2
+from forum.bounds import bound
+
+VERSION: Final = 3
 
 TOP_HEADING: Final = 3  # a page has its own above
 LOWEST_HEADING: Final = 6
-DEEPEST: Final = 20  # quotes in quotes in lists
 MOST_SIGNS: Final = 1_000  # in a paragraph; the parser's time grows with their square
 LONGEST_WORD: Final = 2_000  # and that of looking for links with its square
 LONGEST_CODE: Final = 3_000  # characters of a post that get colours; what a malicious one may cost was measured
@@ -113,15 +114,16 @@ def _only_links(tag: str, name: str, value: str) -> str | None:
 
 @cache
 def _markdown() -> MarkdownIt:
-    options = {"html": False, "linkify": True, "maxNesting": DEEPEST}
-    parser = MarkdownIt("commonmark", options).enable(["table", "strikethrough", "linkify"])
+    parser = MarkdownIt("commonmark", {"html": False, "linkify": True})
+    parser.enable(["table", "strikethrough", "linkify"]).disable(["html_block", "html_inline"])
     parser.linkify = _linkify()
     parser.core.ruler.at("inline", _parse_paragraphs)
     parser.inline.add_terminator_char("|")
     parser.inline.ruler.before("emphasis", "spoiler", _inline_spoiler)
-    parser.use(container_plugin, "spoiler", render=_spoiler_block)
+    parser.use(container_plugin, "spoiler", render=_spoiler_block).use(bound)
     parser.core.ruler.push("headings", _order_headings)
     for rule, renders in (
+        ("paragraph_open", _paragraph),
         ("image", _image_as_link),
         ("fence", _code),
         ("code_block", _code),
@@ -211,6 +213,12 @@ def _order_headings(state: StateCore) -> None:
             above.append(token.tag)
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(TOP_HEADING + len(above) - 1, LOWEST_HEADING)}"
+
+
+def _paragraph(shows: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
+    """In a tight list they have no tags: those at its bottom would run into each other."""
+    follows_another = tokens[index].hidden and tokens[index - 1].type == "paragraph_close"
+    return "<br>\n" if follows_another else shows.renderToken(tokens, index, options, env)
 
 
 def _image_as_link(_: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:

@@ -14,6 +14,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from mdit_py_plugins.container import container_plugin
 
+from forum.bounds import bound
 from forum.records.graphemes import count_graphemes
 
 BEGINNING = 2_000  # characters that are parsed for an excerpt; the time grows with the square for who means ill
@@ -29,10 +30,11 @@ Line = tuple[str, str]  # its kind, its text
 @cache
 def _parser() -> MarkdownIt:
     """What posts are written in: CommonMark with tables, strikethrough and spoilers; what looks like HTML is text."""
-    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", {"html": False})
+    parser.enable(["table", "strikethrough"]).disable(["html_block", "html_inline"])
     parser.inline.add_terminator_char("|")
     parser.inline.ruler.before("emphasis", "spoiler", _spoiler)
-    return parser.use(container_plugin, "spoiler")
+    return parser.use(container_plugin, "spoiler").use(bound)
 
 
 def _spoiler(state: StateInline, silent: bool) -> bool:
