@@ -65,7 +65,7 @@ SCHEMES: Final = {"http", "https", "mailto"}
 
 _is_link = re.compile(r"(?:https?://|mailto:|/(?![/\\]))[^\x00-\x20\\]*", re.IGNORECASE).fullmatch
 _mention = re.compile(r"((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9])(?![\w.-]*@)", re.I)
-_signs = re.compile(r"[\[\]<>&!*_~`|\\]").findall
+_signs = re.compile(r"[\[\]<>&!*_~`|\\]|://").findall
 _long_word = re.compile(rf"\S{{{LONGEST_WORD}}}").search
 _long_gap = re.compile(r"(?:[ \t]*\n){6}|[ \t]{100}").search
 _image_link = re.compile(
@@ -180,9 +180,11 @@ def _parse_paragraphs(state: StateCore) -> None:
 
 def _inline_spoiler(state: StateInline, silent: bool) -> bool:
     """||What ends the film||"""
+    if not state.src.startswith("||", state.pos):
+        return False
     start = state.pos + 2
     end = state.src.find("||", start, state.posMax)
-    if not state.src.startswith("||", state.pos) or end <= start:
+    if end <= start:
         return False
     if not silent:
         state.push("spoiler_open", "span", 1).attrs = {"class": "spoiler", "tabindex": "0"}

@@ -39,9 +39,11 @@ def _parser() -> MarkdownIt:
 
 def _spoiler(state: StateInline, silent: bool) -> bool:
     """||What ends the film||, which plain text cannot veil."""
+    if not state.src.startswith("||", state.pos):
+        return False
     start = state.pos + 2
     end = state.src.find("||", start, state.posMax)
-    if not state.src.startswith("||", state.pos) or end <= start:
+    if end <= start:
         return False
     if not silent:
         state.push("spoiler", "", 0).content = VEILED
