@@ -235,7 +235,7 @@ CREATE TABLE mod_actions (
     expires_at      timestamptz,
     is_over         boolean NOT NULL DEFAULT false  -- it has expired, and its subject was decided about since
 );
--- in_force(): the first of its subject and pair.
+-- in_force(): the first of its subject and pair; since_when(): all of them.
 CREATE INDEX mod_actions_newest ON mod_actions (subject, pair, rkey DESC);
 -- The clock: the next to end.
 CREATE INDEX mod_actions_due ON mod_actions (expires_at) WHERE expires_at IS NOT NULL AND NOT is_over;
@@ -253,6 +253,33 @@ RETURN (
              ORDER BY a.rkey DESC
              LIMIT 1) AS newest
 );
+
+-- The moment a TID names: microseconds, five bits a letter; its last two letters are of something else.
+CREATE FUNCTION moment_of(tid text) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE
+RETURN (
+    SELECT timestamptz 'epoch' + interval '1 microsecond'
+           * sum((strpos('234567abcdefghijklmnopqrstuvwxyz', substr(tid, n, 1)) - 1) * 32 ^ (11 - n))
+      FROM generate_series(1, 11) AS n
+);
+
+-- Since when a subject has been locked or muted: the key of the action that began it; NULL where in_force() is. What
+-- comes while it lasts prolongs it and begins nothing anew, also when what was before has expired since. An "off" not
+-- yet expired ends it, and so does a time for which all that was "on" had run out.
+CREATE FUNCTION since_when(the_pair text, the_subject text) RETURNS text
+LANGUAGE sql STABLE
+RETURN CASE WHEN in_force(the_pair, the_subject) IS NOT NULL THEN (
+    SELECT max(rkey) FILTER (WHERE prolongs IS NOT TRUE)
+      FROM (SELECT a.rkey, moment_of(a.rkey) <= max(coalesce(a.expires_at, 'infinity')) OVER (
+                               ORDER BY a.rkey ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS prolongs
+              FROM mod_actions a
+             WHERE a.subject = the_subject AND a.pair = the_pair AND a.is_on
+               AND a.rkey > coalesce((SELECT max(o.rkey)
+                                        FROM mod_actions o
+                                       WHERE o.subject = the_subject AND o.pair = the_pair AND NOT o.is_on
+                                         AND (o.expires_at IS NULL OR o.expires_at > statement_timestamp())), '')
+           ) AS run
+) END;
 
 -- What the settings say and statements must know. The leader writes it before it reads the stream.
 CREATE TABLE settings (
@@ -304,7 +331,7 @@ END;
 -- Up to which keys an account's topics and replies are shown. All (NULL) if its newest grant gives the right, or there
 -- is none and the default role does. Otherwise up to the grant that took the right away, the first after the last
 -- giver; nothing ('') if nobody ever gave it. What a role permits is asked as of now: its past is nowhere written.
--- While an account is muted, up to the mute at most.
+-- While an account is muted, up to where the mute began at most.
 CREATE FUNCTION limits_of(account text) RETURNS TABLE (topics_until text, replies_until text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -315,7 +342,7 @@ BEGIN ATOMIC
                      UNION ALL SELECT rkey, role_uri FROM grants WHERE subject = account) AS g
               LEFT JOIN LATERAL role_given(g.role_uri) AS r ON true
             WINDOW and_later AS (ORDER BY g.rkey DESC)
-             UNION ALL SELECT in_force('mute', account), false, false) AS given
+             UNION ALL SELECT since_when('mute', account), false, false) AS given
      WHERE account IS DISTINCT FROM (SELECT forum_did FROM settings);  -- the forum itself always may
 END;
 
@@ -426,7 +453,7 @@ CREATE TABLE topics (
     board_uri       text COLLATE "C",
     shown           boolean NOT NULL DEFAULT false,
     pinned          boolean NOT NULL DEFAULT false,
-    locked          text COLLATE "C",       -- key of the lock in force: a TID, so also its time
+    locked          text COLLATE "C",       -- since_when(): the key of a lock
     reply_count     bigint NOT NULL DEFAULT 0,
     last_reply_at   timestamptz,
     sorted_at       timestamptz,

@@ -21,7 +21,7 @@ RETURNING a.did
 
 DECIDE_TOPICS = """
 INSERT INTO topics AS t (uri, locked, pinned)
-SELECT s, in_force('lock', s), in_force('pin', s) IS NOT NULL FROM unnest($1::text[]) AS s ORDER BY s
+SELECT s, since_when('lock', s), in_force('pin', s) IS NOT NULL FROM unnest($1::text[]) AS s ORDER BY s
     ON CONFLICT (uri) DO UPDATE SET locked = excluded.locked, pinned = excluded.pinned
  WHERE (t.locked, t.pinned) IS DISTINCT FROM (excluded.locked, excluded.pinned)
 RETURNING uri

@@ -9,22 +9,55 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from daemon.pool import Pool
 from forum import ledger
 from forum.moderation import Standing, end_expired, key_after, seconds_to_next, standing_of
 from forum.permissions import ADMIN, CREATE_POSTS, EVERYTHING, MANAGE_FORUM, MEMBER, silenced
 from forum.protocol.events import RecordOp
+from forum.reads.decisions import decisions
 from forum.records.names import MOD_ACTION
 from forum.records.syntax import is_tid, tid_of, tid_time
 from tests.support.database import with_databases
-from tests.support.forum import ANN, BOB, CAT, F, Index, act, gone, put, reply, tid, topic, uri
+from tests.support.forum import ANN, BOB, CAT, START, F, Index, act, gone, put, reply, tid, topic, uri
 from tests.support.index import build, miscounts_of, repos_of, state_of
 
 TOPIC, REPLY = uri(ANN, 1), uri(BOB, 2)
 FUTURE, PAST = "2999-01-01T00:00:00Z", "2023-12-01T00:00:00Z"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+ON, OFF = True, False
+LATER = "2998-01-01T00:00:00Z"
+
+
+def at(key: int) -> str:
+    """The moment of a key."""
+    return tid_time(tid(key)).isoformat().replace("+00:00", "Z")
+
+
+# Acts of one pair on one subject, by key: on or off, and when that ends; and the key that it has held since.
+RUNS: dict[str, tuple[dict[int, tuple[bool, str | None]], int | None]] = {
+    "on": ({10: (ON, None)}, 10),
+    "said twice": ({10: (ON, None), 20: (ON, None)}, 10),
+    "prolonged": ({10: (ON, FUTURE), 20: (ON, None)}, 10),
+    "prolonged, and the first has ended since": ({10: (ON, at(30)), 20: (ON, None)}, 10),
+    "prolonged twice, and both have ended since": ({10: (ON, at(25)), 20: (ON, at(35)), 30: (ON, LATER)}, 10),
+    "prolonged at the last moment": ({10: (ON, at(20)), 20: (ON, None)}, 10),
+    "ended, and begun anew": ({10: (ON, at(19)), 20: (ON, None)}, 20),
+    "ended, begun anew, prolonged": ({10: (ON, at(19)), 20: (ON, at(40)), 30: (ON, None)}, 20),
+    "a shorter one within": ({10: (ON, None), 20: (ON, at(25)), 30: (ON, LATER)}, 10),
+    "a shorter one that is the newest": ({10: (ON, None), 20: (ON, LATER)}, 10),
+    "ended": ({10: (ON, at(20))}, None),
+    "off": ({10: (ON, None), 20: (OFF, None)}, None),
+    "never on": ({10: (OFF, None)}, None),
+    "off and on": ({10: (ON, FUTURE), 20: (OFF, None), 30: (ON, None)}, 30),
+    "off, on, prolonged": ({10: (ON, None), 15: (OFF, None), 20: (ON, at(40)), 30: (ON, None)}, 20),
+    "off for a while that is over": ({10: (ON, None), 20: (OFF, at(30))}, 10),
+    "off for a while": ({10: (ON, None), 20: (OFF, LATER)}, None),
+    "off for a while, and on again": ({10: (ON, None), 20: (OFF, LATER), 30: (ON, None)}, 30),
+}
 
 STATES = "SELECT banned, topics_until, replies_until FROM accounts WHERE did = $1"
+UNTIL = "SELECT replies_until FROM accounts WHERE did = $1"
 MARKS = "SELECT locked, pinned FROM topics WHERE uri = $1"
 EXPIRE = "UPDATE mod_actions SET expires_at = now() - interval '1 minute' WHERE rkey = $1"
 
@@ -138,14 +171,59 @@ async def test_an_older_act_stands_behind_one_that_ends(index: Index) -> None:
 
 
 async def test_a_lock_behind_a_lock(index: Index) -> None:
-    """When the newer one ends the older one's moment counts: replies between the two go."""
+    """When the newer one ends the older one still holds: what came between is shown neither before nor after."""
     await talk(index)
     await acts(index, (10, "lock", TOPIC))
     await acts(index, (20, "lock", TOPIC), expiresAt=FUTURE)
     await index.apply(put(CAT, 15, 15, reply(TOPIC, "between")))
-    assert await index.shown() == ["topic", "reply", "between"]
+    assert await index.shown() == ["topic", "reply"]
     await expire(index, 20)
     assert await index.shown() == ["topic", "reply"]
+
+
+@pytest.mark.parametrize(("pair", "subject"), [("lock", TOPIC), ("mute", CAT)])
+async def test_prolonging(index: Index, pair: str, subject: str) -> None:
+    """A lock or a mute made longer brings nothing to light that it was hiding, not when the first one ends either.
+
+    Moderators are told of the newer one.
+    """
+    await talk(index)
+    await acts(index, (10, pair, subject), expiresAt=FUTURE, reason="for a while")
+    await index.apply(put(CAT, 15, 15, reply(TOPIC, "past the API")))
+    await acts(index, (20, pair, subject), reason="for good")
+    assert (await index.shown(), await index.counts()) == (["topic", "reply"], (1, 1))
+    await expire(index, 10)
+    assert (await index.shown(), await index.counts()) == (["topic", "reply"], (1, 1))
+    async with index.database.connection() as connection:
+        assert (await standing_of(connection, pair, subject)).key == tid(20)
+        told = (await decisions(connection, [subject]))[subject, pair]
+    assert (told.reason, told.until) == ("for good", None)
+    await acts(index, (30, f"un{pair}", subject))
+    assert (await index.shown(), await index.counts()) == (["topic", "reply", "past the API"], (1, 2))
+
+
+@pytest.mark.parametrize(("pair", "subject"), [("lock", TOPIC), ("mute", BOB)], ids=["lock", "mute"])
+@pytest.mark.parametrize(("run", "since"), RUNS.values(), ids=list(RUNS))
+async def test_since_when(
+    index: Index, pair: str, subject: str, run: dict[int, tuple[bool, str | None]], since: int | None
+) -> None:
+    """Since the first of those that hold without a break; since never where nothing is in force."""
+    await talk(index)
+    await acts(index, (1, "lock", REPLY), (2, "mute", ANN), (3, "pin", TOPIC), (4, "ban", BOB))
+    for key, (is_on, end) in run.items():
+        more = {} if end is None else {"expiresAt": end}
+        await acts(index, (key, pair if is_on else f"un{pair}", subject), **more)
+    row = (await index.rows(MARKS if pair == "lock" else UNTIL, subject))[0]
+    assert row[0] == (None if since is None else tid(since))
+    async with index.database.connection() as connection:
+        assert ((await standing_of(connection, pair, subject)).key is None) == (since is None)
+
+
+async def test_the_moment_of_a_key(database: Pool) -> None:
+    """As we read it ourselves."""
+    keys = [tid_of(moment, clock) for moment in (0, 1, 31, 32, START, START + 1, 2**53 - 1) for clock in (0, 1023)]
+    moments = await Index(database).rows("SELECT moment_of(k) FROM unnest($1::text[]) AS k", keys)
+    assert [moment for (moment,) in moments] == [tid_time(key) for key in keys]
 
 
 async def test_an_act_that_arrives_too_late(index: Index) -> None:

@@ -28,12 +28,12 @@ class Rule:
         root = record["reply"]["root"]["uri"] if "reply" in record else None
         if root is None and not record["board"]["board"]["uri"].startswith(f"at://{self.forum_did}/{BOARD}/"):
             return False
-        if self.in_force("ban", op.did) or self.in_force("delete", op.uri):
+        if self.since("ban", op.did) or self.since("delete", op.uri):
             return False
         ends = (
             self.until(op.did, CREATE_POSTS if root else CREATE_TOPICS),
-            self.in_force("mute", op.did),
-            self.in_force("lock", root) if root else None,
+            self.since("mute", op.did),
+            self.since("lock", root) if root else None,
         )
         return all(end is None or op.rkey <= end for end in ends)
 
@@ -62,13 +62,13 @@ class Rule:
             permissions = set(role["permissions"])
         return permissions | {CREATE_TOPICS, CREATE_POSTS} if EVERYTHING in permissions else permissions
 
-    def in_force(self, pair: str, subject: str) -> str | None:
-        """The key of the moderator's word that counts, if it is on."""
+    def since(self, pair: str, subject: str) -> str | None:
+        """The key of the moderator's word from which on it holds, if it does; to say it again begins nothing anew."""
         found = None
         for op, record in self.kept(self.forum_did, MOD_ACTION):
             word, on = record["action"].removeprefix(f"{MOD_ACTION}."), record["subject"]
             if word.removeprefix("un") == pair and subject in (on.get("did"), on.get("post", {}).get("uri")):
-                found = op.rkey if word == pair else None
+                found = (found or op.rkey) if word == pair else None
         return found
 
     def kept(self, did: str, collection: str) -> Iterator[tuple[RecordOp, Record]]:
