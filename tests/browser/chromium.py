@@ -98,7 +98,7 @@ def prefer_asyncio() -> None:
 @contextmanager
 def visitor(browser: Browser, url: str, **options: Any) -> Iterator[Visitor]:  # Any: Playwright's options of a context
     """Someone who has never been here, and goes when the block ends."""
-    context = browser.new_context(**{"base_url": url, "locale": "en-GB", **options})
+    context = browser.new_context(**{"base_url": url, "locale": "en-GB", "timezone_id": "UTC", **options})
     try:
         context.set_default_timeout(PATIENCE_MS)
         someone = Visitor(context, context.new_page())

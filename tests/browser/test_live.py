@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 import trio
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Locator
 
 from daemon.pool import Pool
 from demo.daemon import wait_until
@@ -72,11 +72,13 @@ async def forum_with(database: Pool, *, replies: int) -> AsyncIterator[Forum]:
         yield Forum(rows, topic, url, live)
 
 
-async def meanwhile(chromium: Chromium, forum: Forum, walk: Callable[[Visitor], None], *texts: str) -> None:
+async def meanwhile(
+    chromium: Chromium, forum: Forum, walk: Callable[[Visitor], None], *texts: str, **options: str
+) -> None:
     """The walk, while others reply."""
 
     def whole(browser: Browser) -> None:
-        with visitor(browser, forum.url) as someone:
+        with visitor(browser, forum.url, **options) as someone:
             walk(someone)
             assert someone.alarms == []
 
@@ -122,6 +124,36 @@ async def test_what_readers_did(database: Pool, chromium: Chromium) -> None:
     async with forum_with(database, replies=1) as forum:
         await forum.change(UPDATE, "First\n\n::: spoiler The end\nAll die.\n:::")
         await meanwhile(chromium, forum, walk)
+
+
+@pytest.mark.parametrize(
+    ("zone", "locale", "moment", "title"),
+    [
+        ("Europe/Berlin", "en-US", "1 Jan 2026, 13:0{}", "1 Jan 2026, 12:0{} UTC"),
+        ("America/New_York", "de", "01.01.2026, 07:0{}", "01.01.2026, 12:0{} UTC"),
+        ("UTC", "en", "1 Jan 2026, 12:0{}", ""),
+    ],
+)
+async def test_hours(database: Pool, chromium: Chromium, zone: str, locale: str, moment: str, title: str) -> None:
+    """Are the reader's, also of what arrives and what changes; those of the page are kept beside them."""
+    shown = [(moment.format(number), title.format(number)) for number in (1, 2, 3)]
+
+    def told(times: Locator) -> list[tuple[str, str]]:
+        return [(one.inner_text(), one.get_attribute("title") or "") for one in times.all()]
+
+    def walk(someone: Visitor) -> None:
+        page, times = someone.page, someone.page.locator(".meta time")
+        page.goto(forum.path)
+        page.get_by_text("Just now").wait_for()
+        assert told(times) == shown
+        trio.from_thread.run(forum.change, UPDATE_LAST, "Changed", trio_token=token)
+        page.get_by_text("Changed").wait_for()
+        assert told(times) == shown
+        assert page.locator("#zone").is_visible() == (zone == "UTC")
+
+    token = trio.lowlevel.current_trio_token()
+    async with forum_with(database, replies=1) as forum:
+        await meanwhile(chromium, forum, walk, "Just now", timezone_id=zone, locale=locale)
 
 
 async def test_a_page_that_nobody_looks_at(database: Pool, chromium: Chromium) -> None:

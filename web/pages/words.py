@@ -41,6 +41,11 @@ class Words:
         return "rtl" if self.locale.text_direction == "rtl" else "ltr"
 
     @property
+    def region(self) -> str:
+        """The language with its place, as browsers name the two: as dates are written."""
+        return str(self.locale).replace("_", "-")
+
+    @property
     def name(self) -> str:
         """As its speakers call it."""
         return str(self.locale.language_name or self.language).capitalize()
@@ -79,7 +84,7 @@ class Words:
         return _day(at, self)
 
     def moment(self, at: datetime) -> Markup:
-        """A date with its time of day."""
+        """A date with its time of day: what `pages.js` tells in the reader's own zone."""
         return _moment(at, self)
 
     def month(self, at: datetime) -> Markup:
@@ -102,12 +107,13 @@ def _day(at: datetime, words: Words) -> Markup:
 @lru_cache(REMEMBERED)
 def _moment(at: datetime, words: Words) -> Markup:
     at, locale = at.astimezone(UTC), words.locale
-    return _time(at, f"{format_date(at, 'medium', locale=locale)}, {format_time(at, 'short', locale=locale)}")
+    said = f"{format_date(at, 'medium', locale=locale)}, {format_time(at, 'short', locale=locale)}"
+    return _time(at, said, mark=Markup(" data-moment"))
 
 
-def _time(at: datetime, shown: str) -> Markup:
+def _time(at: datetime, shown: str, *, mark: str = "") -> Markup:
     machine = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return Markup('<time datetime="{}">{}</time>').format(machine, shown)
+    return Markup('<time datetime="{}"{}>{}</time>').format(machine, mark, shown)
 
 
 @cache

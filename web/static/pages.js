@@ -1,5 +1,6 @@
 // What htmx leaves to us: dialogs that open, where one is after reading on, what is said when something new has come,
-// connections that rest, the account menu. All of it is extra: every link leads to a page that does the same.
+// connections that rest, the account menu, the reader's hours. All of it is extra: every link leads to a page that does
+// the same.
 
 const on = (name, act) => document.addEventListener(name, act);
 
@@ -81,3 +82,19 @@ on("keydown", (event) => {
   menu.open = false;
   menu.querySelector("summary").focus();
 });
+
+// Hours are the reader's own, written as the page writes them; also those that come in later, before they are seen.
+const zone = document.querySelector("#zone");
+const hours = new Intl.DateTimeFormat(zone.dataset.region, { dateStyle: "medium", timeStyle: "short" });
+
+function tellHours() {
+  for (const time of document.querySelectorAll("time[data-moment]:not([title])")) {
+    time.title = `${time.textContent} UTC`;
+    time.textContent = hours.format(new Date(time.dateTime));
+  }
+}
+if (hours.resolvedOptions().timeZone !== "UTC") {
+  zone.hidden = true;
+  tellHours();
+  new MutationObserver(tellHours).observe(document.body, { childList: true, characterData: true, subtree: true });
+}

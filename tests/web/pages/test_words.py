@@ -56,9 +56,11 @@ def test_plurals_and_numbers() -> None:
 
 
 def test_times() -> None:
-    assert ENGLISH.moment(AT) == '<time datetime="2026-03-01T17:05:00Z">1 Mar 2026, 17:05</time>'
-    assert GERMAN.moment(AT) == '<time datetime="2026-03-01T17:05:00Z">01.03.2026, 17:05</time>'
+    assert ENGLISH.moment(AT) == '<time datetime="2026-03-01T17:05:00Z" data-moment>1 Mar 2026, 17:05</time>'
+    assert GERMAN.moment(AT) == '<time datetime="2026-03-01T17:05:00Z" data-moment>01.03.2026, 17:05</time>'
     assert "März 2026" in GERMAN.month(AT)
+    assert "data-moment" not in GERMAN.month(AT) + ENGLISH.day(AT) + ENGLISH.clock(AT)
+    assert (ENGLISH.region, GERMAN.region) == ("en-150", "de")
 
 
 @pytest.mark.parametrize(
