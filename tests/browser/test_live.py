@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 import trio
-from playwright.sync_api import Browser, Locator
+from playwright.sync_api import Browser, Locator, expect
 
 from daemon.pool import Pool
 from demo.daemon import wait_until
@@ -29,7 +29,7 @@ LOOK = """away => {
     Object.defineProperty(document, "hidden", {value: away, configurable: true})
     document.dispatchEvent(new Event("visibilitychange"))
 }"""
-ARRIVED, NEWER = "New replies have come in above.", "There are newer replies."
+ARRIVED, NEWER = "New replies have come in.", "There are newer replies."
 
 
 class Forum:
@@ -100,6 +100,31 @@ async def test_a_reply_arrives(database: Pool, chromium: Chromium) -> None:
         assert barriers(someone.page) == []
 
     async with forum_with(database, replies=1) as forum:
+        await meanwhile(chromium, forum, walk, "Just now")
+
+
+@pytest.mark.parametrize("goes_by_link", [True, False])
+async def test_a_reply_arrives_out_of_sight(database: Pool, chromium: Chromium, goes_by_link: bool) -> None:
+    """Its reader hears of it until it is in sight; the link leads there without fetching the page anew."""
+
+    def walk(someone: Visitor) -> None:
+        page = someone.page
+        page.goto(forum.path)
+        said, last = page.get_by_role("status").get_by_text(ARRIVED), page.locator("article").last
+        said.wait_for()
+        expect(last).not_to_be_in_viewport()
+        page.evaluate("window.is_still_this = true")
+        if goes_by_link:
+            page.get_by_role("link", name="Go to the newest").click()
+            expect(said).to_be_hidden(timeout=1000)
+        else:
+            last.scroll_into_view_if_needed()
+            expect(said).to_be_hidden()
+        expect(last).to_be_in_viewport()
+        assert "Just now" in last.inner_text()
+        assert page.evaluate("window.is_still_this")
+
+    async with forum_with(database, replies=10) as forum:
         await meanwhile(chromium, forum, walk, "Just now")
 
 
@@ -217,15 +242,20 @@ async def test_reading_on(database: Pool, chromium: Chromium) -> None:
     def walk(someone: Visitor) -> None:
         page = someone.page
         page.goto(forum.path)
-        for number, posts in ((2, 50), (3, 61)):
+        for number, posts in ((2, 50), (3, 62)):
             page.get_by_role("link", name="Show more").click()
             page.wait_for_url(f"{forum.path}?page={number}")
             assert page.locator("article").count() == posts
+            if number == 2:
+                trio.from_thread.run(forum.reply, "Just now", trio_token=token)
+                page.get_by_text(NEWER).wait_for()
         assert page.get_by_role("link", name="Show more").count() == 0
-        assert len(set(page.locator("article").evaluate_all("all => all.map(one => one.id)"))) == 61
+        expect(page.get_by_text(NEWER)).to_be_hidden()
+        assert len(set(page.locator("article").evaluate_all("all => all.map(one => one.id)"))) == 62
         page.reload()
-        assert page.locator("article").count() == 11
+        assert page.locator("article").count() == 12
 
+    token = trio.lowlevel.current_trio_token()
     async with forum_with(database, replies=60) as forum:
         await meanwhile(chromium, forum, walk)
 

@@ -27,6 +27,7 @@ on("click", (event) => {
 // To the first of what has come below.
 on("htmx:afterSettle", ({ detail: { requestConfig } }) => {
   if (!requestConfig?.elt.closest(".more")) return;
+  if (!document.querySelector(".more")) say(null);
   const first = requestConfig.target.nextElementSibling?.firstElementChild;
   if (!first) return;
   first.tabIndex = -1;
@@ -39,9 +40,30 @@ let posts = count();
 on("htmx:afterSettle", ({ detail: { requestConfig } }) => {
   if (requestConfig?.elt.id !== "refresh") return;
   const now = count();
-  if (now > posts) say(document.querySelector(".more") ? "newer" : "arrived");
+  if (now > posts) tell();
   posts = now;
 });
+
+// What has come in on this page is told until its reader has seen the last of it, and could have heard that aloud.
+const SAID_MS = 4000;
+let seen, silence;
+
+function tell() {
+  seen?.disconnect();
+  clearTimeout(silence);
+  if (document.querySelector(".more")) return say("newer");
+  const last = [...document.querySelectorAll("[id^='page-'] > :last-child")].at(-1);
+  document.querySelector("[data-when=arrived] > a").href = `#${last.id}`;
+  seen = new IntersectionObserver(([{ isIntersecting }]) => {
+    if (!isIntersecting) return;
+    seen.disconnect();
+    silence = setTimeout(say, SAID_MS, null);
+  });
+  seen.observe(last);
+  return say("arrived");
+}
+on("click", ({ target }) => target.closest("[data-when=arrived] > a") && say(null));
+
 on("sse:changed", ({ target }) => target.id === "refresh" || say("changed"));
 
 // One of the sentences that the page brought, in the reader's language, where screen readers hear of it.
