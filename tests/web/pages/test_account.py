@@ -216,11 +216,11 @@ async def test_sessions(scene: Scene, visitor: httpx.AsyncClient) -> None:
 
 
 async def test_sessions_of_nobody(scene: Scene, visitor: httpx.AsyncClient) -> None:
-    """Cannot be ended; whose own has ended is told so, others' are not there."""
+    """Cannot be ended; whose own has ended is to sign in again, others' are not there."""
     for path in ("/settings/sessions/1/end", "/settings/sessions/end-others"):
         response = await visitor.post(path)
         assert response.status_code == 401
-        assert "Your sign-in has ended" in response.text
+        assert parsed(response.text).one("h1").text == "Please sign in"
     await sign_in(visitor, "ann.example")
     found = await page(visitor, "/settings")
     word = found.all("input", name="csrf")[0].attributes["value"]

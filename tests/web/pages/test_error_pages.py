@@ -33,6 +33,17 @@ async def test_own_words(browse: Browse, forum: Rows) -> None:
     assert page.one("p", class_="sentence").text == "There is no such board; perhaps it was removed."
 
 
+async def test_not_signed_in(browse: Browse, browser: httpx.AsyncClient, forum: Rows) -> None:
+    """The way in comes first, and leads back to where it was asked for; what was sent by a form cannot be."""
+    page = await browse("/admin/log?offset=50", 401)
+    ways = [one for one in page.all("a") if one.text == EN("forum.sign_in")]
+    assert {one.attributes["href"] for one in ways} == {"/sign-in?next=%2Fadmin%2Flog%3Foffset%3D50"}
+    assert len(ways) == 2  # at the head of the page, too
+    assert not page.all("p", class_="sentence")
+    page = parsed((await browser.post("/settings/sessions/end-others")).text)
+    assert "/sign-in" in page.links()
+
+
 async def test_headers(browser: httpx.AsyncClient) -> None:
     """Those that belong to the error stay; pages have theirs."""
     response = await browser.post("/about")
