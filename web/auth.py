@@ -34,6 +34,7 @@ LOGIN = "/api/auth/login"
 SIGN_IN = "/sign-in"
 MOVED = "moved"  # said by ourselves in the query: it is asked for where it should be, as far as we can tell
 LONGEST_ACCOUNT = 2000
+PROFILES = "https://bsky.app/profile/"  # before the handle, as it stands in the address of a page there
 AGAIN = "This sign-in was begun too long ago, or is finished already; please sign in again."
 
 log = structlog.get_logger(__name__)
@@ -110,7 +111,8 @@ def asked_query() -> str:
 
 def asked_account() -> str:
     """A handle, a DID or a server, as people paste them."""
-    account = "".join(filter(str.isprintable, request.args.get("handle", ""))).strip().removeprefix("@")
+    pasted = "".join(filter(str.isprintable, request.args.get("handle", ""))).strip()
+    account = pasted.removeprefix(PROFILES).removeprefix("@")
     if not account:
         raise BadRequest("To sign in, give the handle of your account.")
     if len(account) > LONGEST_ACCOUNT:

@@ -132,6 +132,13 @@ async def test_another_process_finishes_it(scene: Scene, browser: httpx.AsyncCli
         assert error(await come_back(elsewhere, state)) == (400, AGAIN)
 
 
+async def test_address_of_a_profile(scene: Scene, browser: httpx.AsyncClient) -> None:
+    """Has the handle in it, so nobody need take it out."""
+    state = await begin(browser, "https://bsky.app/profile/ann.example")
+    assert (await come_back(browser, state)).status_code == 303
+    assert await who(browser) == ANN
+
+
 async def test_refused(scene: Scene, browser: httpx.AsyncClient) -> None:
     """What the account's owner or server would not allow is told in its sentence; a server away is told as that."""
     state = await begin(browser, "ann.example")

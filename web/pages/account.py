@@ -10,6 +10,7 @@ import msgspec
 from quart import Quart, Response, g, request
 from werkzeug.exceptions import Unauthorized
 
+from actors.discovery import NO_NAME
 from forum.database import Database
 from forum.reads.latest import names
 from forum.reads.viewers import Viewer
@@ -102,7 +103,7 @@ def sign_in_page(
     """The form leads to whichever server the account is at, and browsers ask the page whether it may."""
     page = show(
         site, "sign_in.html", viewer=viewer, forum=forum, path=None, status=status,
-        login=LOGIN, account=account, next_path=next_path, sentence=sentence,
+        login=LOGIN, account=account, next_path=next_path, sentence=sentence, is_no_name=sentence == NO_NAME,
         closed=door.why if isinstance(door, Closed) else None,
     )  # fmt: skip
     anywhere = f"{OUR_FORMS} https:" if site.is_https else f"{OUR_FORMS} https: http:"

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from actors.discovery import NO_NAME
 from actors.oauth import SignInRefused
 from daemon.pool import Pool
 from forum.errors import Unavailable
@@ -63,6 +64,7 @@ async def test_sign_in_page(visitor: httpx.AsyncClient) -> None:
     assert fields(found, "/api/auth/login") == {"handle": '"><b>', "next": "/b/1"}
     assert "method" not in found.one("form").attributes
     assert "form-action 'self' https: http:;" in response.headers["content-security-policy"]
+    assert found.one("a", href="https://bsky.app").text == "Bluesky"
     assert (await page(visitor, "/sign-in?next=//evil.example")).one("input", name="next").attributes["value"] == "/"
 
 
@@ -73,6 +75,7 @@ async def test_only_the_sign_in_page_leads_elsewhere(visitor: httpx.AsyncClient)
 async def test_signing_in_fails(scene: Scene, visitor: httpx.AsyncClient) -> None:
     """At its beginning: the form again, with the sentence, and what was typed."""
     for error, status, sentence in (
+        (SignInRefused(NO_NAME), 400, "This is not a handle. A handle looks like alice.bsky.social."),
         (SignInRefused("There is no such account."), 400, "There is no such account."),
         (Unavailable("timeout"), 503, "The server of this account does not answer right now; please try later."),
     ):
