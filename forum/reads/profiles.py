@@ -27,7 +27,8 @@ PROFILE = _PROFILE.format(named=NAMED)
 # Walks posts_by_author from the place on, each post with its topic and its board by their keys.
 POSTS = """
 SELECT p.uri, p.root_uri IS NULL AS is_topic, left(p.text, 300) AS text, p.created_at, p.sorted_at,
-       root.uri AS topic_uri, root.title, left(root.text, 100) AS topic_text, root.did AS topic_did,
+       root.uri AS topic_uri, root.title, left(root.text, 100) AS topic_text,
+       root.deleted_at IS NOT NULL AS topic_deleted, root.did AS topic_did,
        ra.shown_handle AS topic_handle, b.name AS board
   FROM posts p
   JOIN posts root ON root.uri = coalesce(p.root_uri, p.uri)
@@ -52,6 +53,7 @@ class Written:
     topic_uri: str
     topic_title: str | None
     topic_text: str
+    topic_deleted: bool
     topic_author: Author
     board: str
 
@@ -102,6 +104,7 @@ def _written(row: Row) -> Written:
         topic_uri=row["topic_uri"],
         topic_title=row["title"],
         topic_text=row["topic_text"],
+        topic_deleted=row["topic_deleted"],
         topic_author=Author(did=row["topic_did"], handle=row["topic_handle"]),
         board=row["board"],
     )

@@ -73,6 +73,7 @@ async def test_board(browse: Browse, forum: Rows) -> None:
 async def test_empty_board(browse: Browse, forum: Rows) -> None:
     page = await browse(BOARD)
     assert "No topics yet" in texts(page, "p", class_="lead")
+    assert "Nobody has begun a conversation here. You could be the first." in texts(page, "p")
 
 
 async def test_topic(browse: Browse, forum: Rows) -> None:
@@ -104,6 +105,7 @@ async def test_deleted_topic_with_replies(browse: Browse, forum: Rows) -> None:
     page = await browse("/t/ann.test/0000000000001")
     assert texts(page, "h1") == ["Deleted topic"]
     assert len(page.all("article")) == 2
+    assert texts(await browse("/@bob.test"), "h3") == ["Deleted topic"]
     await forum.delete(reply)
     await browse("/t/ann.test/0000000000001", 404)
 
