@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import cast
 
 import pytest
@@ -37,7 +38,7 @@ PAGES = {
     "no such page": "/nowhere",
     "no such number": f"{BOARD}?page=first",
 }
-
+BOXES = "all => all.map(one => one.getBoundingClientRect())"
 
 Arrive = Callable[[Visitor, str], None]
 
@@ -154,6 +155,25 @@ async def test_keyboard(furnished: Pool, chromium: Chromium, path: str) -> None:
             page.keyboard.press("Tab")
             assert page.evaluate("document.activeElement.closest('main') !== null")
 
+    async with serving(furnished) as forum:
+        await chromium.run(walk)
+
+
+async def test_what_one_can_do_in_a_topic(furnished: Pool, chromium: Chromium) -> None:
+    """Stands beside the count of posts, on every page and however many there are; to reply is the button."""
+
+    def walk(browser: Browser) -> None:
+        with visitor(browser, forum, viewport={"width": 1440, "height": 900}) as someone:
+            someone.plant(COOKIE, session, forum)
+            for path in (TOPIC, f"{TOPIC}?page=2", DELETED):
+                someone.page.goto(path)
+                boxes = someone.page.locator(".bar > div > *").evaluate_all(BOXES)
+                assert len(boxes) == 3
+                gaps = [after["left"] - before["right"] for before, after in pairwise(boxes)]
+                assert max(gaps) < 24
+                assert someone.page.locator(".bar > div > .button").inner_text() == "Reply"
+
+    session = await session_of(furnished, FORUM_DID)
     async with serving(furnished) as forum:
         await chromium.run(walk)
 
