@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 from daemon.pool import Pool
 from forum.database import Database
 from tests.browser.chromium import Chromium, Visitor, visitor
-from tests.browser.furnished import BOARD, DELETED, EMPTY_BOARD, LOCKED, TOPIC, furnish
+from tests.browser.furnished import ANN, BOARD, DELETED, EMPTY_BOARD, LOCKED, TOPIC, furnish
 from tests.browser.looking import barriers, tab_stops
 from tests.browser.serving import serving
 from tests.web.forum_rows import FORUM_DID, AwayDatabase
@@ -39,6 +39,8 @@ PAGES = {
     "no such number": f"{BOARD}?page=first",
 }
 BOXES = "all => all.map(one => one.getBoundingClientRect())"
+GAPS = """all => all.map(
+    one => one.getBoundingClientRect().top - one.previousElementSibling.getBoundingClientRect().bottom)"""
 
 Arrive = Callable[[Visitor, str], None]
 
@@ -155,6 +157,29 @@ async def test_keyboard(furnished: Pool, chromium: Chromium, path: str) -> None:
             page.keyboard.press("Tab")
             assert page.evaluate("document.activeElement.closest('main') !== null")
 
+    async with serving(furnished) as forum:
+        await chromium.run(walk)
+
+
+@pytest.mark.parametrize(
+    ("path", "above", "below"),
+    [
+        ("/settings", ".buttons", ".hint"),
+        ("/settings", ".hint", ".sessions"),
+        (f"{TOPIC}/delete", ".answers", ".prose"),
+    ],
+)
+async def test_room(furnished: Pool, chromium: Chromium, path: str, above: str, below: str) -> None:
+    """Between what does not belong to the line above it."""
+
+    def walk(browser: Browser) -> None:
+        with visitor(browser, forum) as someone:
+            someone.plant(COOKIE, session, forum)
+            someone.page.goto(path)
+            [gap] = someone.page.locator(f"{above} + {below}").evaluate_all(GAPS)
+            assert gap > 10
+
+    session = await session_of(furnished, ANN)
     async with serving(furnished) as forum:
         await chromium.run(walk)
 
