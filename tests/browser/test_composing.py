@@ -424,8 +424,10 @@ async def test_mentions(forum: Forum, chromium: Chromium) -> None:
     def walk(ann: Visitor) -> None:
         page = ann.page
         open_topic(page)
+        height = page.locator("form#compose").evaluate("form => form.offsetHeight")
         field(page).press_sequentially("Hello @b")
         page.get_by_role("option", name="bob.test").wait_for()
+        assert page.locator("form#compose").evaluate("form => form.offsetHeight") == height
         assert barriers(page) == []
         field(page).press("Enter")
         assert field(page).input_value() == "Hello @bob.test "

@@ -14,6 +14,7 @@ from web.answers import answer
 from web.limits import limited
 from web.pages.bodies import rendered, shown
 from web.pages.places import thread_at
+from web.pages.who import asked_viewer
 from web.signed_in import signed_in
 from web.site import Site
 from web.writing import Desk
@@ -51,10 +52,12 @@ async def preview_of(text: str, site: Site) -> Markup | None:
 
 
 async def list_people(desk: Desk, name: str, rkey: str) -> Response:
-    """Handles of those who wrote in a topic; whom one can mention there."""
+    """Handles of the others who wrote in a topic; whom one can mention there."""
     async with desk.database.connection() as connection:
+        viewer = await asked_viewer(connection, desk.site)
         found = await thread_at(connection, desk.site, name, rkey)
         people = await people_in(connection, found.opening.uri)
-    response = answer({"people": list(people)})
+    own = None if viewer is None else viewer.author.handle
+    response = answer({"people": [handle for handle in people if handle != own]})
     response.headers["Cache-Control"] = "private, max-age=60"
     return response

@@ -447,7 +447,7 @@ async def test_a_preview_for_scripts(forum: Forum, ann: httpx.AsyncClient, topic
 
 
 async def test_who_can_be_mentioned(forum: Forum, ann: httpx.AsyncClient, topic: str, database: Pool) -> None:
-    """Those who wrote in the topic, by their confirmed names."""
+    """The others who wrote in the topic, by their confirmed names."""
     async with forum.member(BOB) as bob:
         bob.headers.update(HTML)
         await written(bob, topic, text="Me too")
@@ -455,6 +455,8 @@ async def test_who_can_be_mentioned(forum: Forum, ann: httpx.AsyncClient, topic:
         await connection.execute("UPDATE accounts SET handle = 'bob.test' WHERE did = $1", BOB)
     response = await ann.get(f"{topic}/people")
     assert response.json() == {"people": ["bob.test"]}
+    async with forum.member(BOB) as bob:
+        assert (await bob.get(f"{topic}/people")).json() == {"people": []}
     assert (await ann.get("/t/ann.test/none/people")).status_code == 404
 
 
