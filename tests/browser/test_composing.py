@@ -255,8 +255,9 @@ async def test_an_edit_in_its_place(forum: Forum, chromium: Chromium) -> None:
         assert barriers(page) == []
         post.get_by_role("link", name="Cancel").click()
         expect(post.get_by_text("Salt.")).to_be_visible()
+        expect(post.get_by_role("link", name="Edit")).to_be_focused()
 
-        post.get_by_role("link", name="Edit").click()
+        page.keyboard.press("Enter")
         forum.servers.of(ANN).answers["putRecord"] = httpx.Response(502)
         write(page, "Text", "Never *salt*.", "Save")
         post.get_by_role("alert").get_by_text(AWAY).wait_for()
@@ -266,6 +267,7 @@ async def test_an_edit_in_its_place(forum: Forum, chromium: Chromium) -> None:
         page.get_by_role("button", name="Save", exact=True).click()
         post.locator("em").get_by_text("salt").wait_for()
         assert post.locator("form").count() == 0
+        expect(post).to_be_focused()
         assert page.evaluate("localStorage.length") == 0
         assert [alarm.rpartition("/")[2] for alarm in ann.alarms] == ["edit"], "the refusal alone"
         ann.alarms.clear()

@@ -332,9 +332,19 @@ function editHere(form, post) {
     event.preventDefault();
     htmx.remove(form.closest(".wider"));
     post.classList.remove("editing");
+    post.querySelector('.ways a[href$="/edit"]')?.focus();
   });
   form.elements.text.focus();
 }
+
+// The post again, where its form was.
+document.addEventListener("htmx:afterSettle", ({ detail: { requestConfig } }) => {
+  const former = requestConfig?.elt.matches("form.compose") && requestConfig.elt.closest(".post");
+  const post = former && document.getElementById(former.id);
+  if (!post || post === former) return;
+  post.tabIndex = -1;
+  post.focus();
+});
 
 function equip(form) {
   const { text, title } = form.elements;
