@@ -11,7 +11,7 @@ from actors.health import Board
 from daemon.pool import Pool
 from forum.presets import PRESETS
 from tests.web.forum_rows import Rows, board_uri, client_of, minute
-from tests.web.pages.conftest import ANN, BOB, HTML
+from tests.web.pages.conftest import ANN, BOB, HTML, Browse
 from web.app import make_app
 from web.looks import built_in
 from web.pages.assets import FOLDER, asset_path, assets
@@ -50,6 +50,17 @@ async def test_feeds_of_topics(browser: httpx.AsyncClient, forum: Rows) -> None:
     assert entry.find(f"{ATOM}link").get("href") == "http://forum.test/t/ann.test/0000000000001"
     assert entry.findtext(f"{ATOM}updated") == "2026-01-01T12:07:00+00:00"
     assert entry.findtext(f"{ATOM}author/{ATOM}name") == "ann.test"
+
+
+async def test_ways_to_feeds(browse: Browse, forum: Rows) -> None:
+    """Told to programs at the head of the page, and to people at its foot."""
+    await forum.topic(ANN)
+    for path in ("/b/0000000000001", "/t/ann.test/0000000000001"):
+        page = await browse(path)
+        [told] = page.all("link", type="application/atom+xml")
+        shown = page.one("a", class_="feed")
+        assert shown.attributes["href"] == told.attributes["href"] == f"{path}/feed.atom"
+        assert shown.text.startswith("Feed of this ")
 
 
 async def test_feeds_of_what_no_xml_can_hold(browser: httpx.AsyncClient, forum: Rows) -> None:
