@@ -231,6 +231,7 @@ async def test_a_board(database: Pool, chromium: Chromium) -> None:
         someone.page.goto("/b/0000000000001")
         someone.page.get_by_role("status").get_by_role("link", name="Show it").click()
         someone.page.get_by_text("2 replies").wait_for()
+        assert barriers(someone.page) == []
 
     async with forum_with(database, replies=1) as forum:
         await meanwhile(chromium, forum, walk, "Just now")
