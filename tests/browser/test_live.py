@@ -29,6 +29,13 @@ LOOK = """away => {
     Object.defineProperty(document, "hidden", {value: away, configurable: true})
     document.dispatchEvent(new Event("visibilitychange"))
 }"""
+STORAGE = {
+    "full": "Storage.prototype.setItem = () => { throw new DOMException('full') }",
+    "forbidden": "Object.defineProperty(window, 'localStorage', {get: () => { throw new DOMException('no') }})",
+    "spoilt": "localStorage.read = '{'",
+    "long": "localStorage.read ??= JSON.stringify([...Array(500).keys()].map(n => [`/t/${n}`, 9]))",
+}
+BOARD = f"/b/{1:013}"
 ARRIVED, NEWER = "New replies have come in.", "There are newer replies."
 
 
@@ -228,13 +235,62 @@ async def test_a_board(database: Pool, chromium: Chromium) -> None:
     """Says that something is new, and moves nothing under its reader's hands."""
 
     def walk(someone: Visitor) -> None:
-        someone.page.goto("/b/0000000000001")
+        someone.page.goto(BOARD)
         someone.page.get_by_role("status").get_by_role("link", name="Show it").click()
         someone.page.get_by_text("2 replies").wait_for()
         assert barriers(someone.page) == []
 
     async with forum_with(database, replies=1) as forum:
         await meanwhile(chromium, forum, walk, "Just now")
+
+
+async def test_unread(database: Pool, chromium: Chromium) -> None:
+    """What has come into a topic since it was read to its end is marked on its board, and gone to from there."""
+
+    def walk(someone: Visitor) -> None:
+        page, mark = someone.page, someone.page.get_by_role("link", name="New", exact=True)
+        page.goto(forum.path)  # but not to its end
+        page.goto(BOARD)
+        expect(page.get_by_text("Topic 1")).to_be_visible()
+        expect(mark).to_be_hidden()
+        page.goto(f"{forum.path}/newest")
+        trio.from_thread.run(forum.reply, "While it is open", trio_token=token)
+        page.get_by_text("While it is open").wait_for()
+        page.goto(BOARD)
+        expect(page.get_by_text("26 replies")).to_be_visible()
+        expect(mark).to_be_hidden()
+        trio.from_thread.run(forum.reply, "Later", trio_token=token)
+        page.get_by_role("link", name="Show it").click()
+        expect(mark).to_be_visible()
+        assert barriers(page) == []
+        mark.click()
+        page.get_by_text("Later").wait_for()
+        page.goto(BOARD)
+        expect(page.get_by_text("27 replies")).to_be_visible()
+        expect(mark).to_be_hidden()
+
+    token = trio.lowlevel.current_trio_token()
+    async with forum_with(database, replies=25) as forum:
+        await meanwhile(chromium, forum, walk)
+
+
+@pytest.mark.parametrize("storage", ["full", "forbidden", "spoilt", "long"])
+async def test_what_was_read_is_kept_with_care(database: Pool, chromium: Chromium, storage: str) -> None:
+    """Of so many topics at most; where nothing can be kept, pages are as they were."""
+
+    def walk(browser: Browser) -> None:
+        with visitor(browser, forum.url) as someone:
+            someone.context.add_init_script(STORAGE[storage])
+            someone.page.goto(forum.path)
+            someone.page.goto(BOARD)
+            expect(someone.page.locator(".unread")).to_be_hidden()
+            if storage == "long":
+                read = someone.page.evaluate("JSON.parse(localStorage.read)")
+                assert (len(read), read[0], read[-1]) == (500, ["/t/1", 9], [forum.path, 2])
+            assert someone.alarms == []
+
+    async with forum_with(database, replies=1) as forum:
+        await chromium.run(walk)
 
 
 async def test_reading_on(database: Pool, chromium: Chromium) -> None:

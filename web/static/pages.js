@@ -1,6 +1,6 @@
 // What htmx leaves to us: dialogs that open, where one is after reading on, what is said when something new has come,
-// connections that rest, the account menu, the reader's hours. All of it is extra: every link leads to a page that does
-// the same.
+// connections that rest, the account menu, the reader's hours, what is unread. All of it is extra: every link leads to a
+// page that does the same.
 
 const on = (name, act) => document.addEventListener(name, act);
 
@@ -28,6 +28,8 @@ on("click", (event) => {
 on("htmx:afterSettle", ({ detail: { requestConfig } }) => {
   if (!requestConfig?.elt.closest(".more")) return;
   if (!document.querySelector(".more")) say(null);
+  keepRead();
+  markUnread();
   const first = requestConfig.target.nextElementSibling?.firstElementChild;
   if (!first) return;
   first.tabIndex = -1;
@@ -42,6 +44,7 @@ on("htmx:afterSettle", ({ detail: { requestConfig } }) => {
   const now = count();
   if (now > posts) tell();
   posts = now;
+  keepRead();
 });
 
 // What has come in on this page is told until its reader has seen the last of it, and could have heard that aloud.
@@ -120,3 +123,36 @@ if (hours.resolvedOptions().timeZone !== "UTC") {
   tellHours();
   new MutationObserver(tellHours).observe(document.body, { childList: true, characterData: true, subtree: true });
 }
+
+// Topics that were read here to their end, and how many posts they had: boards mark those that have more by now. Storage
+// may be full, or forbidden: then they mark none.
+const READ = "read";
+const MOST_READ = 500;
+
+function readHere() {
+  try {
+    return new Map(JSON.parse(localStorage.getItem(READ)));
+  } catch {
+    return new Map();
+  }
+}
+
+function keepRead() {
+  const shown = document.querySelector("#count");
+  if (!shown || document.querySelector(".more")) return;
+  const read = readHere();
+  read.delete(shown.dataset.topic); // to stand last: those that were not read for long are forgotten first
+  read.set(shown.dataset.topic, count());
+  try {
+    localStorage.setItem(READ, JSON.stringify([...read].slice(-MOST_READ)));
+  } catch {}
+}
+
+function markUnread() {
+  const read = readHere();
+  for (const mark of document.querySelectorAll(".unread")) {
+    mark.hidden = !(Number(mark.dataset.posts) > read.get(mark.dataset.topic));
+  }
+}
+keepRead();
+addEventListener("pageshow", markUnread); // also of a page that one comes back to
