@@ -99,8 +99,8 @@ def own_address(site: Site) -> str | None:
 
     Only once: a proxy may name us as it likes.
     """
-    public = site.public_origin or ""
-    if request.host.lower() == urlsplit(public).netloc.lower() or MOVED in request.args:
+    public = site.public_origin
+    if public is None or request.host.lower() == urlsplit(public).netloc.lower() or MOVED in request.args:
         return None
     return f"{public}{LOGIN}?{asked_query()}&{MOVED}=1"
 

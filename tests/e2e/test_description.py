@@ -30,7 +30,7 @@ ENDS_THE_SESSION = ("/api/auth/logout", "/api/auth/sessions/{session_id}")
 # What a schema cannot say: a cursor is one of ours, an account is there, a time is to come, a post is a topic.
 MAY_BE_REFUSED = (
     "/api/auth/login", "/api/auth/callback", "/api/boards/{board_id}/topics", "/api/topics/{topic_id}",
-    "/api/admin/members", "/api/admin/modlog", "/api/admin/audit", "/api/admin/reports",
+    "/api/admin/members", "/api/admin/modlog", "/api/admin/audit", "/api/admin/backfill", "/api/admin/reports",
     "/api/admin/reports/{report_id}/resolve", "/api/mod/ban", "/api/mod/mute", "/api/mod/lock", "/api/mod/pin",
     "/api/mod/hide", "/api/mod/lock/{target}", "/api/mod/pin/{target}", "/api/admin/themes",
     "/api/admin/themes/{rkey}", "/api/admin/theme-policy",
