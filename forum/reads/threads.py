@@ -117,11 +117,13 @@ REPLIES = {
     for is_insider in (False, True)
 }
 
-# How many shown replies stand before the one of that URI; and the last reply, with all others before it.
+# How many shown replies stand before the one of that URI, one less for what is not shown itself after all of them: it
+# has no page of its own. And the last reply, with all others before it.
 _PLACE = """
 SELECT topic.did, topic.uri, topic.handle, r.uri AS reply_uri,
-       (SELECT count(*) FROM posts b
-         WHERE b.root_uri = r.root_uri AND b.shown AND (b.sorted_at, b.uri) < (r.sorted_at, r.uri)) AS before
+       least(topic.reply_count - 1, (
+              SELECT count(*) FROM posts b
+               WHERE b.root_uri = r.root_uri AND b.shown AND (b.sorted_at, b.uri) < (r.sorted_at, r.uri))) AS before
   FROM ({topic}) AS topic
   JOIN posts r ON r.root_uri = topic.uri
   LEFT JOIN accounts ra ON ra.did = r.did

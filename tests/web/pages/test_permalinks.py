@@ -66,7 +66,7 @@ async def test_boards(browser: httpx.AsyncClient, forum: Rows) -> None:
 
 
 async def test_replies(browser: httpx.AsyncClient, forum: Rows) -> None:
-    """To the page and the place; tombstones too; not those of another topic, nor hidden ones."""
+    """To the page and the place; tombstones too, the last on the last page; not those of another topic, nor hidden."""
     topic, other = await forum.topic(ANN), await forum.topic(ANN)
     replies = [await forum.reply(BOB, topic) for _ in range(60)]
     stranger = await forum.reply(BOB, other)
@@ -84,6 +84,9 @@ async def test_replies(browser: httpx.AsyncClient, forum: Rows) -> None:
     await forum.run("UPDATE posts SET hidden = true, shown = false WHERE id = $1", replies[31].id)
     for number in (34, int(stranger.uri[-13:]), 999):
         assert (await browser.get(path(number))).status_code == 404
+    for reply in replies[51:]:
+        await forum.delete(reply)
+    assert await leads_to(browser, path(62)) == f"{TOPIC}?page=2#{BOB}/{62:013}"
 
 
 async def test_newest(browser: httpx.AsyncClient, forum: Rows) -> None:
