@@ -158,13 +158,14 @@ async def test_giving_a_role(scene: Scene) -> None:
         choices = [one.attributes["value"] for one in shown.all("option")]
         assert roles["Owner"] not in choices
         response = await sent(browser, f"{MEMBERS}/{BOB}/role", role=roles["Moderator"], next=f"{MEMBERS}?name=b")
-        assert (response.status_code, response.headers["location"]) == (303, f"{MEMBERS}?name=b")
+        assert (response.status_code, response.headers["location"]) == (303, f"{MEMBERS}?name=b#{BOB}")
         assert "Moderator" in said(await page(browser, MEMBERS), "span", class_="mark")
         response = await sent(browser, f"{MEMBERS}/{BOB}/role", role=roles["Owner"])
         assert response.status_code == 403
         assert "Insufficient permissions" in response.text
         response = await sent(browser, f"{MEMBERS}/{BOB}/role", role=roles["Member"], next="/elsewhere")
-        assert response.headers["location"] == MEMBERS
+        assert response.headers["location"] == f"{MEMBERS}#{BOB}"
+        assert (await page(browser, MEMBERS)).one("li", id=BOB)
     async with browser_of(scene, "admin") as browser:  # who may see members, and not give roles
         assert not (await page(browser, MEMBERS)).all("option")
 
@@ -200,7 +201,7 @@ async def test_letting_in(scene: Scene) -> None:
         assert [one.attributes["value"] for one in shown.all("option")] == ["", member]
         assert shown.one("button", **{"aria-label": f"Let in as Member: {BOB}"}).text == "Let in as Member"
         response = await sent(browser, f"{MEMBERS}/{BOB}/role", role=member, next=WAITING)
-        assert (response.status_code, response.headers["location"]) == (303, WAITING)
+        assert (response.status_code, response.headers["location"]) == (303, f"{WAITING}#{BOB}")
         assert not (await page(browser, WAITING)).all("div", class_="what")
     async with scene.signed_in(BOB) as bob:
         assert (await done(bob, "GET", "/api/admin/members/me"))["role"] == "Member"

@@ -265,6 +265,22 @@ async def test_where_tools_lead_back(scene: Scene) -> None:
             assert (await sent(browser, path, reason="So")).headers["location"] == back
 
 
+async def test_deeds_lead_back_to_the_post(scene: Scene) -> None:
+    """Where it now stands: hidden, the only one of the second page has become the last one of the first."""
+    await scene.index.apply(*(put(BOB, key, key, reply(TOPIC)) for key in range(100, 124)))
+    last = f"{BOB}/{tid(123)}"
+    async with browser_of(scene, "moderator") as browser:
+        shown = await page(browser, f"{TOPIC_PAGE}?page=2")
+        [hide] = [link for link in shown.links() if link.startswith(f"/moderate/hide/{last}?")]
+        response = await sent(browser, hide, reason="Off topic")
+        response = await browser.get(response.headers["location"])
+        assert response.headers["location"] == f"{TOPIC_PAGE}#{last}"
+        shown = await page(browser, TOPIC_PAGE)
+        assert shown.one("article", id=last).attributes["class"] == "post veiled"
+        [ban] = [link for link in shown.links() if link.startswith(f"/moderate/ban/{ANN}?")]
+        assert (await sent(browser, ban, reason="Rude")).headers["location"] == f"{TOPIC_PAGE}#{TOPIC_KEYS}"
+
+
 async def test_nothing_hostile_gets_through(scene: Scene) -> None:
     """Words of members and moderators stay words."""
     hostile = '"><script>alert(1)</script>'

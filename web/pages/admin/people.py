@@ -28,6 +28,7 @@ from forum.records.syntax import is_at_uri
 from web.members import assign_role
 from web.next_path import local_path
 from web.pages.admin.panel import Desk, admitted, panel
+from web.pages.links import fragment
 from web.pages.refusals import FORESEEN, Refusal, refusal_of
 from web.params import cursor_for, place_from
 from web.site import Site
@@ -73,7 +74,7 @@ async def change_role(database: Database, site: Site, account: ForumAccount, did
         async with database.connection() as connection:
             return await member_page(connection, site, desk, name=did, refusal=refusal)
     back = local_path(form.get("next"))
-    return redirect(back if back.startswith(PATH) else PATH, code=303)
+    return redirect((back if back.startswith(PATH) else PATH) + fragment(did), code=303)
 
 
 async def member_page(
