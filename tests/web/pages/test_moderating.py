@@ -10,7 +10,7 @@ from actors.agent import ForumAccount
 from actors.health import Board
 from daemon.pool import Pool
 from tests.standins.account_server import AccountServer
-from tests.support.forum import ANN, BOB, F, act, put, reply, tid
+from tests.support.forum import ANN, BOB, F, act, grant, put, reply, role, tid
 from tests.web.forum_rows import SITE, AwayDatabase, client_of
 from tests.web.pages.conftest import HTML
 from tests.web.pages.parsed import Parsed, parsed
@@ -97,6 +97,24 @@ async def test_tools_are_for_those_who_may(scene: Scene) -> None:
         }
         assert deeds(await page(browser, f"/@{BOB}")) == {f"/moderate/ban/{BOB}", f"/moderate/mute/{BOB}"}
         assert deeds(await page(browser, f"/@{PEER}")) == set()
+
+
+async def test_ways_and_deeds_are_one_list(scene: Scene) -> None:
+    """Of a post; who decides on reports is offered to report only what they may not touch."""
+    await scene.index.apply(put(HELPER, 4, 30, reply(TOPIC)), put(PEER, 5, 31, reply(TOPIC)))
+    deciding, reporting = ["Reply", "Quote", "Hide", "Ban"], ["Reply", "Quote", "Report"]
+    own = ["Reply", "Quote", "Edit", "Delete"]
+    for who, expected in (
+        ("moderator", [deciding, deciding, own, reporting]),
+        (BOB, [reporting, own, *[reporting] * 2]),
+    ):
+        async with browser_of(scene, who) as browser:
+            ways = (await page(browser, TOPIC_PAGE)).all("ul", class_="ways")
+            assert [one.text.split() for one in ways] == expected
+    await scene.index.apply(put(F, 60, 60, role("Bouncer", "banUsers", priority=20)), put(F, 61, 61, grant(PEER, 60)))
+    async with browser_of(scene, PEER) as browser:
+        ways = (await page(browser, TOPIC_PAGE)).all("ul", class_="ways")
+        assert ways[0].text.split() == ["Report", "Ban"]
 
 
 async def test_hierarchy(scene: Scene) -> None:
