@@ -1,7 +1,7 @@
 """Moderating and the panel in a browser: nothing in the way of anybody, on phones and desks, in light and dark."""
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from daemon.pool import Pool
 from tests.browser.chromium import Chromium, visitor
@@ -24,6 +24,15 @@ WITH banned AS (INSERT INTO members VALUES ('did:plc:bob', now()), ('did:plc:cat
 INSERT INTO backfills (type, status, dids_total, dids_processed, error_count)
 VALUES ('full_sync', 'in_progress', 100, 40, 1)
 """
+# The topic itself, with something of everything in it, and a reply that answers another one.
+UNSEEN = (
+    "UPDATE accounts SET banned = true WHERE did = 'did:plc:ann'",
+    "UPDATE posts SET shown = false WHERE did = 'did:plc:ann'",
+    "UPDATE posts SET hidden = true, shown = false WHERE did = 'did:plc:cat'",
+    "INSERT INTO mod_actions (rkey, pair, is_on, subject, reason, created_by, created_at)"
+    " SELECT '3k3' || id, CASE WHEN hidden THEN 'delete' ELSE 'ban' END, true, CASE WHEN hidden THEN uri ELSE did END,"
+    " 'Off topic', 'did:plc:forum', now() FROM posts WHERE NOT shown AND deleted_at IS NULL",
+)
 
 
 async def test_panel(database: Pool, chromium: Chromium) -> None:
@@ -40,6 +49,31 @@ async def test_panel(database: Pool, chromium: Chromium) -> None:
                 someone.page.goto(path)
                 assert barriers(someone.page) == [], path
             assert someone.alarms == []
+
+    async with serving(database) as forum:
+        await chromium.run(walk)
+
+
+async def test_what_others_do_not_see(database: Pool, chromium: Chromium) -> None:
+    """Hidden, and by who is banned: what moderators have to judge can be read, and stands beside its author."""
+    await furnish(database)
+    async with database.connection() as connection:
+        for statement in UNSEEN:
+            await connection.execute(statement)
+    session = await session_of(database, FORUM_DID)
+
+    def walk(browser: Browser) -> None:
+        with visitor(browser, forum, reduced_motion="reduce") as someone:
+            someone.plant(COOKIE, session, forum)
+            page = someone.page
+            page.goto(TOPIC)
+            expect(page.locator(".veiled")).to_have_count(2)
+            assert barriers(page) == []
+            for part in page.locator(".veiled > :not(header)").all():
+                box, author = part.bounding_box(), page.locator(".veiled > header").first.bounding_box()
+                assert box is not None
+                assert author is not None
+                assert box["x"] >= author["x"] + author["width"], part.inner_html()
 
     async with serving(database) as forum:
         await chromium.run(walk)
