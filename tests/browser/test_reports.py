@@ -170,7 +170,7 @@ async def test_in_a_dialog(furnished: Pool, chromium: Chromium) -> None:
 
 
 async def test_resolving_in_a_dialog(furnished: Pool, chromium: Chromium) -> None:
-    """Over the queue, with all that is needed to judge; cancelled, it leaves everything as it is."""
+    """Over the queue, where one begins to write at once; cancelled, it leaves everything as it is."""
     session = await session_of(furnished, FORUM_DID)
 
     def walk(browser: Browser) -> None:
@@ -179,12 +179,16 @@ async def test_resolving_in_a_dialog(furnished: Pool, chromium: Chromium) -> Non
             page = someone.page
             page.goto(QUEUE)
             dialog, report = page.get_by_role("dialog"), page.locator("#report-1")
-            report.get_by_role("link", name="Dismiss").click()
+            report.get_by_role("link", name="Hide").click()
             dialog.get_by_text("Reported by 2 members").wait_for()
+            expect(dialog.get_by_label("Why?")).to_be_focused()
+            expect(dialog.get_by_text("No earlier report")).to_be_hidden()
+            expect(dialog.get_by_role("button", name="Hide")).to_be_in_viewport(ratio=1)
             assert barriers(page) == []
             dialog.get_by_role("link", name="Cancel").click()
             dialog.wait_for(state="hidden")
             report.get_by_role("link", name="Dismiss").click()
+            expect(dialog.get_by_label("Note")).to_be_focused()
             dialog.get_by_label("Note").fill("A matter of taste")
             dialog.get_by_role("button", name="Dismiss").click()
             report.wait_for(state="detached")
