@@ -15,6 +15,7 @@ from web.signed_in import COOKIE
 pytestmark = pytest.mark.slow
 
 PANEL = ("/admin", "/admin/members", "/admin/log", "/admin/audit", "/admin/backfill", "/admin/backfill/1")
+BELOW = "one => one.getBoundingClientRect().top - one.previousElementSibling.getBoundingClientRect().bottom"
 HAPPENED = """
 WITH banned AS (INSERT INTO members VALUES ('did:plc:bob', now()), ('did:plc:cat', now())),
      noted AS (INSERT INTO audit (actor, act, subject, after)
@@ -49,6 +50,25 @@ async def test_panel(database: Pool, chromium: Chromium) -> None:
                 someone.page.goto(path)
                 assert barriers(someone.page) == [], path
             assert someone.alarms == []
+
+    async with serving(database) as forum:
+        await chromium.run(walk)
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "de-DE"])
+async def test_room_on_a_desk(database: Pool, chromium: Chromium, locale: str) -> None:
+    """All cards, for who has them all, in one line; what belongs to no button touches none."""
+    await furnish(database)
+    session = await session_of(database, FORUM_DID)
+
+    def walk(browser: Browser) -> None:
+        with visitor(browser, forum, locale=locale, viewport={"width": 1440, "height": 900}) as someone:
+            someone.plant(COOKIE, session, forum)
+            for path, selector in (("/admin/backfill", ".buttons + .hint"), ("/admin/themes", ".buttons + .search")):
+                someone.page.goto(path)
+                tops = someone.page.eval_on_selector_all(".cards li", "all => all.map(one => one.offsetTop)")
+                assert len(set(tops)) == 1, path
+                assert someone.page.eval_on_selector(selector, BELOW) >= 10, path
 
     async with serving(database) as forum:
         await chromium.run(walk)
