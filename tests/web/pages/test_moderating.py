@@ -177,7 +177,9 @@ async def test_banned_members_are_told(scene: Scene) -> None:
         shown = await page(browser, TOPIC_PAGE)
         assert "The author is banned" in shown.one("article", class_="post veiled").text
         assert f"/moderate/unban/{BOB}" in deeds(shown)
-        assert "Too loud" in (await page(browser, f"/moderate/unban/{BOB}")).one("form", class_="form act").text
+        lifting = (await page(browser, f"/moderate/unban/{BOB}")).one("form", class_="form act").text
+        assert "In force since" in lifting
+        assert "Too loud" in lifting
     async with browser_of(scene, BOB) as browser:
         for path in (TOPIC_PAGE, f"/@{BOB}"):
             note = (await page(browser, path)).all("p", class_="note")[0]
