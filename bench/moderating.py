@@ -52,12 +52,14 @@ WITH numbered AS (
 known AS (INSERT INTO accounts (did, handle, resolved_at, refresh_at) SELECT did, handle, now(), NULL FROM numbered)
 INSERT INTO members (did, joined_at) SELECT did, joined_at FROM numbered
 """
-# Each is banned and let in again, so that nothing is in force.
+# Each is banned and let in again, or a post hidden and shown again, in turn, so that nothing is in force.
 ACT = """
+WITH known AS (SELECT array_agg(uri) AS uris FROM (SELECT uri FROM posts ORDER BY uri LIMIT 10000) AS first)
 INSERT INTO mod_actions (rkey, pair, is_on, subject, reason, created_by, created_at)
-SELECT lpad(n::text, 13, '0'), 'ban', n % 2 = 0, 'did:plc:' || lpad((n / 2)::text, 24, 'm'), 'Sells watches',
-       (SELECT forum_did FROM settings), timestamptz '2024-01-01' + n * interval '1 second'
-  FROM generate_series($1::bigint, $2::bigint - 1) AS n
+SELECT lpad(n::text, 13, '0'), CASE WHEN n % 4 < 2 THEN 'ban' ELSE 'delete' END, n % 2 = 0,
+       CASE WHEN n % 4 < 2 THEN 'did:plc:' || lpad((n / 2)::text, 24, 'm') ELSE uris[1 + n / 2 % cardinality(uris)] END,
+       'Sells watches', (SELECT forum_did FROM settings), timestamptz '2024-01-01' + n * interval '1 second'
+  FROM generate_series($1::bigint, $2::bigint - 1) AS n, known
 """
 AUTHORS_HERE = "SELECT array_agg(DISTINCT did) FROM posts"
 KNOW = "INSERT INTO accounts (did, handle, resolved_at, refresh_at) VALUES ($1, 'spam.bench.test', now(), NULL)"

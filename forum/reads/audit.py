@@ -9,10 +9,13 @@ import msgspec
 from forum.audit import Entry
 from forum.database import Connection, Row
 
-# Walks the primary key backwards from the place on.
+# Walks the primary key backwards from the place on; accounts are joined by theirs.
 ENTRIES = """
-SELECT e.id, e.at, e.actor, a.shown_handle AS handle, e.act, e.subject, e.before, e.after
-  FROM audit e LEFT JOIN accounts a ON a.did = e.actor
+SELECT e.id, e.at, e.actor, a.shown_handle AS handle, e.act, e.subject, target.shown_handle AS subject_handle,
+       e.before, e.after
+  FROM audit e
+  LEFT JOIN accounts a ON a.did = e.actor
+  LEFT JOIN accounts target ON target.did = e.subject
  WHERE e.id < $1
  ORDER BY e.id DESC
  LIMIT $2 OFFSET $3
@@ -28,6 +31,7 @@ class Noted:
     id: int
     at: datetime
     handle: str | None  # the actor's
+    subject_handle: str | None  # of an account
     entry: Entry
 
 
@@ -54,7 +58,7 @@ def _noted(row: Row) -> Noted:
         before=_state(row["before"]),
         after=_state(row["after"]),
     )
-    return Noted(id=row["id"], at=row["at"], handle=row["handle"], entry=entry)
+    return Noted(id=row["id"], at=row["at"], handle=row["handle"], subject_handle=row["subject_handle"], entry=entry)
 
 
 def _state(text: str | None) -> Any:  # Any: JSON

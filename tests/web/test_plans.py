@@ -10,6 +10,7 @@ from forum.database import Connection
 from forum.reads.boards import BOARDS
 from forum.reads.pages import REPLIES, TOPIC
 from forum.reads.place import BEFORE_NEWEST, BEFORE_OLDEST
+from forum.reads.subjects import SUBJECTS
 from forum.reads.topics import BY_ACTIVITY, BY_AGE
 
 # Eight boards with 250 topics each, and twenty replies to each topic.
@@ -36,6 +37,7 @@ CASES = {
     BY_AGE: ("at://b1", BEFORE_NEWEST.at, BEFORE_NEWEST.uri, 26, 0),
     TOPIC: (8, 10),
     REPLIES: ("at://t8", BEFORE_OLDEST.at, BEFORE_OLDEST.uri, 25, None),
+    SUBJECTS: (f"{{{','.join(f'at://r{number}' for number in range(50))}}}",),
 }
 
 

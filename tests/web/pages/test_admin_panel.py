@@ -12,14 +12,15 @@ from forum.records.names import ROLE
 from tests.standins.account_server import AccountServer
 from tests.support.forum import ANN, BOB, F, act, grant, membership, put, role, tid, uri
 from tests.web.pages.parsed import Parsed
-from tests.web.pages.test_moderating import browser_of, page
-from tests.web.staff import BANNED, HELPER, PEER, TOPIC, Scene, done, staffed
+from tests.web.pages.test_moderating import REPLY_KEYS, TOPIC_PAGE, browser_of, page
+from tests.web.staff import BANNED, HELPER, OWNER, PEER, REPLY, TOPIC, Scene, done, staffed
 from web.pages.admin.panel import CARDS
 from web.pages.who import STAFF
 
 REPORTS, LOG, AUDIT = "/admin/reports", "/admin/log", "/admin/audit"
 MEMBERS, BACKFILL = "/admin/members", "/admin/backfill"
 WAITING = f"{MEMBERS}?waiting=1"
+REPLY_PAGE = f"{TOPIC_PAGE}/p/{REPLY_KEYS}"
 FORUM, STRUCTURE, ROLES, THEMES = "/admin/forum", "/admin/structure", "/admin/roles", "/admin/themes"
 # Of the scene's staff: the admin may manage members and themes and moderate, the owner may all.
 STATUS = {
@@ -253,6 +254,22 @@ async def test_log(scene: Scene) -> None:
         assert rows[0]["subject"] == BOB
 
 
+async def test_log_leads_to_posts(scene: Scene) -> None:
+    """By title and author, also to what is hidden; of one that is no longer here there is the name."""
+    lost = uri("did:plc:zed", 7)
+    await scene.index.do("UPDATE accounts SET handle = 'bob.test', resolved_at = now() WHERE did = $1", BOB)
+    acts = [("pin", TOPIC), ("delete", REPLY), ("lock", lost)]
+    await scene.index.apply(*(put(F, key, key, act(word, subject)) for key, (word, subject) in enumerate(acts, 90)))
+    async with browser_of(scene, "moderator") as browser:
+        shown = await page(browser, LOG)
+        assert said(shown, "code") == [lost]
+        told = [text.partition(" – ")[0] for text in said(shown, "div", class_="what")]
+        assert told == [f"Lock {lost}", "Hide Reply in title · bob.test", f"Pin title · {ANN}", f"Ban {BANNED}"]
+        for path in (REPLY_PAGE, TOPIC_PAGE, f"/@{BOB}", f"/@{ANN}", f"/@{BANNED}"):
+            assert path in shown.links()
+        assert (await browser.get(REPLY_PAGE)).status_code == 302
+
+
 async def test_audit(scene: Scene) -> None:
     """Every act with what was before and after."""
     async with scene.signed_in() as owner:
@@ -260,10 +277,18 @@ async def test_audit(scene: Scene) -> None:
     async with browser_of(scene, "owner") as browser:
         shown = await page(browser, AUDIT)
         assert said(shown, "strong") == ["ban"]
+        assert f"/@{BOB}" in shown.links()
         assert "<b>loud</b>" in shown.all("details")[-1].text
         [row] = csv.DictReader(io.StringIO((await browser.get(f"{AUDIT}.csv")).text))
         assert (row["act"], row["subject"]) == ("ban", BOB)
         await page(browser, f"{AUDIT}?below=nonsense", 400)
+        await scene.index.do(
+            "INSERT INTO audit (actor, act, subject) VALUES ($1, 'resolveReport', $2), ($1, 'ofAnotherVersion', '12')",
+            OWNER, REPLY,
+        )  # fmt: skip
+        shown = await page(browser, AUDIT)
+        assert said(shown, "code")[0] == "12"
+        assert REPLY_PAGE in shown.links()
 
 
 async def test_backfill(scene: Scene) -> None:

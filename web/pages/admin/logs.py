@@ -11,9 +11,9 @@ from quart import Quart, Response, request
 
 from forum.database import Database
 from forum.permissions import BAN_USERS, LOCK_TOPICS, MANAGE_FORUM, MODERATE_POSTS
-from forum.reads.accounts import Author
 from forum.reads.audit import ABOVE_IDS, audit_page
 from forum.reads.modlog import ABOVE_KEYS, Action, mod_log
+from forum.reads.subjects import subjects
 from forum.records.names import MOD_ACTION
 from web.answers import written
 from web.pages.admin.panel import admitted, panel
@@ -41,9 +41,10 @@ async def show_log(database: Database, site: Site) -> Response:
     async with database.connection() as connection:
         desk = await admitted(connection, site, MODERATE_POSTS, BAN_USERS, LOCK_TOPICS)
         page = await mod_log(connection, limit=AT_ONCE, offset=0, below=below, pair=kind)
+        posts = await subjects(connection, (action.subject for action in page.actions))
     return panel(
         site, "log.html", desk,
-        actions=page.actions, words_of=word_of, kinds=KINDS, kind=kind, is_first=below == ABOVE_KEYS,
+        actions=page.actions, posts=posts, words_of=word_of, kinds=KINDS, kind=kind, is_first=below == ABOVE_KEYS,
         below=page.actions[-1].rkey if page.more else None,
     )  # fmt: skip
 
@@ -53,9 +54,10 @@ async def show_audit(database: Database, site: Site) -> Response:
     async with database.connection() as connection:
         desk = await admitted(connection, site, MANAGE_FORUM)
         page = await audit_page(connection, limit=AT_ONCE, offset=0, below=below)
+        posts = await subjects(connection, (noted.entry.subject for noted in page.entries))
     return panel(
         site, "audit.html", desk,
-        entries=page.entries, as_text=as_text, author=Author, is_first=below == ABOVE_IDS,
+        entries=page.entries, posts=posts, as_text=as_text, is_first=below == ABOVE_IDS,
         below=page.entries[-1].id if page.more else None,
     )  # fmt: skip
 
