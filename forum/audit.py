@@ -5,7 +5,7 @@ Written in the transaction that shows the act to readers. Append-only: a trigger
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -15,13 +15,22 @@ NOTE = "INSERT INTO audit (actor, act, subject, before, after) VALUES ($1, $2, $
 
 State = Mapping[str, Any]  # Any: JSON
 
+# All there has ever been: what was noted stays, so none is taken away, and pages have words for each.
+Act = Literal[
+    "ban", "unban", "mute", "unmute", "lock", "unlock", "pin", "unpin", "hide", "unhide",
+    "claimReport", "giveBackReport", "resolveReport", "giveRole", "addRole", "changeRole", "removeRole",
+    "changeForum", "addCategory", "changeCategory", "removeCategory", "addBoard", "changeBoard", "removeBoard",
+    "addTheme", "duplicateTheme", "changeTheme", "removeTheme", "setThemePolicy", "startBackfill", "cancelBackfill",
+]  # fmt: skip
+ACTS: frozenset[str] = frozenset(get_args(Act))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One act. `subject` is a DID, a record's URI or a job's id; `before` and `after` are None where nothing was."""
 
     actor: str
-    act: str
+    act: Act
     subject: str
     before: State | None = None
     after: State | None = None

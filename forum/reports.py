@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from forum.audit import Entry, State, note
+from forum.audit import Act, Entry, State, note
 from forum.database import Connection
 from forum.errors import BadInput
 from forum.plain import fits
@@ -221,7 +221,7 @@ async def hold(tx: Connection, report_id: int, by: str) -> Held:
     )
 
 
-def entry_of(held: Held, act: str, by: str, *, before: State | None, after: State | None) -> Entry:
+def entry_of(held: Held, act: Act, by: str, *, before: State | None, after: State | None) -> Entry:
     """For the audit: without who reported the post, and why."""
     number = {"report": str(held.id)}
     return Entry(

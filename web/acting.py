@@ -7,12 +7,12 @@ ever they are. Refusals are HTTPExceptions with a sentence.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, cast
 
 from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 
 from actors.agent import ForumAccount
-from forum.audit import Entry
+from forum.audit import Act, Entry
 from forum.database import Database
 from forum.forum_records import mod_action_record
 from forum.moderation import Post, Standing, is_member_or_author, key_after, outranks, standing_of
@@ -128,5 +128,5 @@ def entry_of(ready: Prepared) -> Entry:
     """For the audit: what was in force, and what was written."""
     asked, key = ready.asked, ready.standing.key
     before = None if key is None else {"action": f"{MOD_ACTION}.{asked.kind.pair}", "rkey": key}
-    word = asked.kind.word if asked.is_on else f"un{asked.kind.word}"
+    word = cast(Act, asked.kind.word if asked.is_on else f"un{asked.kind.word}")
     return Entry(actor=asked.by, act=word, subject=asked.key, before=before, after=ready.record)

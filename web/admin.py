@@ -147,7 +147,7 @@ async def cancel_job(database: Database, actor: str, backfill_id: str) -> jobs.J
     return job
 
 
-async def note(tx: Connection, actor: str, act: str, job: jobs.Job) -> None:
+async def note(tx: Connection, actor: str, act: audit.Act, job: jobs.Job) -> None:
     entry = audit.Entry(actor=actor, act=act, subject=str(job.id), after={"type": job.type})
     await audit.note(tx, entry)
 

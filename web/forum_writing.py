@@ -14,7 +14,7 @@ from werkzeug.exceptions import Conflict, NotFound
 
 from actors.agent import ForumAccount
 from actors.pds_client import Refused
-from forum.audit import Entry, State
+from forum.audit import Act, Entry, State
 from forum.database import Database
 from forum.own_writes import OwnWrite, Record, show_own_write
 from forum.protocol.events import RecordOp
@@ -56,30 +56,30 @@ class Pen:
             raise Changed
         return op
 
-    async def create(self, act: str, collection: str, record: Record, *, rkey: str | None = None) -> OwnWrite:
+    async def create(self, act: Act, collection: str, record: Record, *, rkey: str | None = None) -> OwnWrite:
         """A new one; its key is the server's choice unless given."""
         return await self._shown(await self.account.create(collection, record, rkey=rkey), act)
 
-    async def create_all(self, act: str, collection: str, records: Sequence[Record], *, over: str) -> list[OwnWrite]:
+    async def create_all(self, act: Act, collection: str, records: Sequence[Record], *, over: str) -> list[OwnWrite]:
         """New ones in one commit: all or none, and nothing since the one of CID `over`."""
         with refusing_swaps():
             writes = await self.account.create_all(collection, records, over=over)
         return [await self._shown(write, act) for write in writes]
 
-    async def put(self, act: str, over: RecordOp, record: Record) -> OwnWrite:
+    async def put(self, act: Act, over: RecordOp, record: Record) -> OwnWrite:
         """Over the record that was found."""
         with refusing_swaps():
             write = await self.account.put(over.collection, over.rkey, record, swap=over.cid)
         return write if write.cid == over.cid else await self._shown(write, act, over.record)
 
-    async def delete(self, act: str, uri: str) -> OwnWrite:
+    async def delete(self, act: Act, uri: str) -> OwnWrite:
         """It need not be there."""
         place = parse_at_uri(uri)
         found = await self.account.record(place.collection, place.rkey)
         write = await self.account.delete(place.collection, place.rkey)
         return write if found is None else await self._shown(write, act, found.record)
 
-    async def _shown(self, write: OwnWrite, act: str, before: State | None = None) -> OwnWrite:
+    async def _shown(self, write: OwnWrite, act: Act, before: State | None = None) -> OwnWrite:
         """In the index, for the next read, and in the audit."""
         entry = Entry(actor=self.actor, act=act, subject=write.uri, before=before, after=write.record)
         await show_own_write(self.database, write, forum_did=self.site.forum_did, entry=entry)

@@ -12,6 +12,7 @@ from typing import Any
 from werkzeug.exceptions import BadRequest, Conflict, NotFound
 
 from actors.agent import ForumAccount
+from forum.audit import Act
 from forum.database import Database
 from forum.forum_records import theme_policy_record, theme_record
 from forum.own_writes import OwnWrite
@@ -51,7 +52,7 @@ class Workshop:
         return write
 
 
-async def add(shop: Workshop, actor: str, asked: Fields, *, act: str = "addTheme") -> OwnWrite:
+async def add(shop: Workshop, actor: str, asked: Fields, *, act: Act = "addTheme") -> OwnWrite:
     with refusing():
         record = theme_record(asked)
         check_sound(record)

@@ -265,7 +265,7 @@ async def test_an_owner_sees_to_members_and_the_index(scene: Scene, chromium: Ch
             go(page, "Backfill")
             fetch_all(page)
             go(page, "Audit")
-            expect(page.locator(ROW).nth(0)).to_contain_text("startBackfill")
+            expect(page.locator(ROW).nth(0)).to_contain_text("Start a backfill")
             expect(page.locator(ROW).nth(1)).to_contain_text(ann.did)
             assert someone.alarms == []
 

@@ -276,7 +276,7 @@ async def test_audit(scene: Scene) -> None:
         await done(owner, "POST", "/api/mod/ban", targetDid=BOB, reason="<b>loud</b>")
     async with browser_of(scene, "owner") as browser:
         shown = await page(browser, AUDIT)
-        assert said(shown, "strong") == ["ban"]
+        assert said(shown, "strong") == ["Ban"]
         assert f"/@{BOB}" in shown.links()
         assert "<b>loud</b>" in shown.all("details")[-1].text
         [row] = csv.DictReader(io.StringIO((await browser.get(f"{AUDIT}.csv")).text))
@@ -287,8 +287,11 @@ async def test_audit(scene: Scene) -> None:
             OWNER, REPLY,
         )  # fmt: skip
         shown = await page(browser, AUDIT)
+        assert said(shown, "strong")[:2] == ["ofAnotherVersion", "Resolve the report"]
         assert said(shown, "code")[0] == "12"
         assert REPLY_PAGE in shown.links()
+        browser.headers["Accept-Language"] = "de"
+        assert "Meldung erledigen" in said(await page(browser, AUDIT), "strong")
 
 
 async def test_backfill(scene: Scene) -> None:

@@ -415,7 +415,7 @@ async def test_where_the_audit_has_it(scene: Scene) -> None:
         await sent(browser, f"{PATH}/{number}/hide", reason="Insult", note="Third time")
     async with browser_of(scene, "owner") as browser:
         shown = await page(browser, "/admin/audit")
-        assert said(shown, "strong") == ["resolveReport", "hide", "claimReport"]
+        assert said(shown, "strong") == ["Resolve the report", "Hide", "Claim the report"]
         assert shown.links().count(REPLY_PAGE) == 3
         assert "Third time" in shown.all("details")[1].text  # the first is the menu
         assert "Confidential" not in (await browser.get("/admin/audit")).text

@@ -8,8 +8,10 @@ import httpx
 import pytest
 from markupsafe import Markup
 
+from forum.audit import ACTS
 from tests.web.forum_rows import Rows
 from tests.web.pages.conftest import ANN, BOB
+from web.pages.moderating import ORDERS
 from web.pages.words import Message, languages, words_for
 
 ENGLISH, GERMAN = languages()["en"], languages()["de"]
@@ -42,6 +44,13 @@ def test_none_is_missing_and_none_is_left_over() -> None:
     assert asked - begun <= ENGLISH.messages.keys()
     said = set(re.findall(r"""["']([\w.]+)["']""", text))
     assert {name for name in ENGLISH.messages.keys() - said if not name.startswith(tuple(begun))} == set()
+
+
+def test_every_act_has_a_name() -> None:
+    """Of those the audit knows, each kind of moderation and its end among them."""
+    prefix = "admin.audit.act."
+    assert {name.removeprefix(prefix) for name in ENGLISH.messages if name.startswith(prefix)} == ACTS
+    assert ORDERS.keys() <= ACTS
 
 
 def test_values_are_escaped() -> None:

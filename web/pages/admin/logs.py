@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from quart import Quart, Response, request
 
+from forum.audit import ACTS
 from forum.database import Database
 from forum.permissions import BAN_USERS, LOCK_TOPICS, MANAGE_FORUM, MODERATE_POSTS
 from forum.reads.audit import ABOVE_IDS, audit_page
@@ -57,7 +58,7 @@ async def show_audit(database: Database, site: Site) -> Response:
         posts = await subjects(connection, (noted.entry.subject for noted in page.entries))
     return panel(
         site, "audit.html", desk,
-        entries=page.entries, posts=posts, as_text=as_text, is_first=below == ABOVE_IDS,
+        entries=page.entries, posts=posts, acts=ACTS, as_text=as_text, is_first=below == ABOVE_IDS,
         below=page.entries[-1].id if page.more else None,
     )  # fmt: skip
 
