@@ -185,18 +185,20 @@ async def test_room(furnished: Pool, chromium: Chromium, path: str, above: str, 
 
 
 async def test_what_one_can_do_in_a_topic(furnished: Pool, chromium: Chromium) -> None:
-    """Stands beside the count of posts, on every page and however many there are; to reply is the button."""
+    """Stands beside the count of posts, on every page; to reply is the button, where that can be done."""
 
     def walk(browser: Browser) -> None:
         with visitor(browser, forum, viewport={"width": 1440, "height": 900}) as someone:
             someone.plant(COOKIE, session, forum)
-            for path in (TOPIC, f"{TOPIC}?page=2", DELETED):
+            for path in (TOPIC, f"{TOPIC}?page=2"):
                 someone.page.goto(path)
                 boxes = someone.page.locator(".bar > div > *").evaluate_all(BOXES)
                 assert len(boxes) == 3
                 gaps = [after["left"] - before["right"] for before, after in pairwise(boxes)]
                 assert max(gaps) < 24
                 assert someone.page.locator(".bar > div > .button").inner_text() == "Reply"
+            someone.page.goto(DELETED)
+            assert someone.page.locator(".bar > div > *").count() == 2
 
     session = await session_of(furnished, FORUM_DID)
     async with serving(furnished) as forum:

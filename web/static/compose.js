@@ -53,11 +53,11 @@ function keepDraft(form) {
   const key = draftKey(form.dataset.owner, form.getAttribute("action"));
   const fields = [text, title].filter(Boolean);
   const begun = { text: text.defaultValue, title: title?.defaultValue ?? "", seen: seen.value };
-  let isTouched = "sent" in form.dataset; // the draft may be that of another tab, which goes on with it
+  const isNew = (field) => "sent" in form.dataset || field.value !== field.defaultValue;
+  let isTouched = fields.some(isNew); // the draft may be that of another tab, which goes on with it
 
   const save = () => {
     if (!isTouched || !form.isConnected) return;
-    const isNew = (field) => "sent" in form.dataset || field.value !== field.defaultValue;
     const changed = fields.some((field) => isNew(field) && field.value.trim());
     const kept = { text: text.value, title: title?.value, to: to.value, seen: seen.value, at: Date.now() };
     store(key, changed && kept);
