@@ -57,8 +57,9 @@ def write(page: Page, label: str, text: str, button: str) -> None:
 
 
 @pytest.mark.network
+@pytest.mark.parametrize("width", [360, 1440])
 @pytest.mark.parametrize("has_scripts", [True, False])
-async def test_from_end_to_end(scene: Scene, chromium: Chromium, has_scripts: bool) -> None:
+async def test_from_end_to_end(scene: Scene, chromium: Chromium, has_scripts: bool, width: int) -> None:
     """Signed in at one's own server: a topic, a reply that quotes it, an edit, a deletion; and out again."""
     ann = await scene.pds.account("ann")
     board = f"/b/{scene.board.uri.rpartition('/')[2]}"
@@ -70,7 +71,9 @@ async def test_from_end_to_end(scene: Scene, chromium: Chromium, has_scripts: bo
             sign_in(someone, ann)
             someone.page.get_by_label("Title").wait_for()
             session = someone.cookie(COOKIE) or {}
-        with visitor(browser, url, java_script_enabled=has_scripts, viewport={"width": 360, "height": 700}) as someone:
+        with visitor(
+            browser, url, java_script_enabled=has_scripts, viewport={"width": width, "height": 700}
+        ) as someone:
             page = someone.page
             someone.plant(COOKIE, session["value"], url)
             page.goto(f"{board}/new")
