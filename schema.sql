@@ -186,7 +186,7 @@ CREATE TABLE categories (
     name            text NOT NULL,
     description     text,
     slug            text,
-    sort_order      integer NOT NULL,
+    sort_order      bigint NOT NULL,
     created_at      timestamptz NOT NULL
 );
 
@@ -197,7 +197,7 @@ CREATE TABLE boards (
     name            text NOT NULL,
     description     text,
     slug            text,
-    sort_order      integer NOT NULL,
+    sort_order      bigint NOT NULL,
     created_at      timestamptz NOT NULL
 );
 
@@ -207,7 +207,7 @@ CREATE TABLE roles (
     name            text NOT NULL,
     description     text,
     permissions     text[] NOT NULL,
-    priority        integer NOT NULL,       -- 0 is strongest
+    priority        bigint NOT NULL,        -- 0 is strongest
     created_at      timestamptz NOT NULL
 );
 

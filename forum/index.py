@@ -105,14 +105,14 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
 """
 PUT_CATEGORIES = """
 INSERT INTO categories (uri, name, description, slug, sort_order, created_at)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::timestamptz[])
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[])
     ON CONFLICT (uri) DO UPDATE
    SET name = excluded.name, description = excluded.description, slug = excluded.slug,
        sort_order = excluded.sort_order, created_at = excluded.created_at
 """
 PUT_BOARDS = """
 INSERT INTO boards (uri, category_uri, name, description, slug, sort_order, created_at)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::timestamptz[])
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::timestamptz[])
     ON CONFLICT (uri) DO UPDATE
    SET category_uri = excluded.category_uri, name = excluded.name, description = excluded.description,
        slug = excluded.slug, sort_order = excluded.sort_order, created_at = excluded.created_at
@@ -122,7 +122,7 @@ PUT_ROLES = """
 INSERT INTO roles (uri, name, description, permissions, priority, created_at)
 SELECT i.uri, i.name, i.description, ARRAY(SELECT jsonb_array_elements_text(i.permissions::jsonb)),
        i.priority, i.created_at
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::timestamptz[])
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[])
        AS i (uri, name, description, permissions, priority, created_at)
     ON CONFLICT (uri) DO UPDATE
    SET name = excluded.name, description = excluded.description, permissions = excluded.permissions,

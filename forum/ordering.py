@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Final
 
-LARGEST: Final = 2**31 - 1
+LARGEST: Final = 2**53 - 1  # that all readers of JSON keep
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ MODERATOR = MEMBER | {MODERATE_POSTS, LOCK_TOPICS, PIN_TOPICS, BAN_USERS}
 ADMIN = MODERATOR | {MANAGE_CATEGORIES, MANAGE_ROLES, MANAGE_MEMBERS, MANAGE_THEMES}
 
 FORUM_PRIORITY = -1  # stronger than any role
-NO_PRIORITY = 2**31 - 1  # weaker than any role
+NO_PRIORITY = 2**53 - 1  # weaker than any role
 
 # Of the account `asked.did`: these columns, by this join.
 RIGHTS = """

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from forum import ordering
 from forum.permissions import PERMISSIONS
 from web.params import LARGEST
 
@@ -15,7 +16,7 @@ Did = Annotated[str, Meta(pattern=rf"^{_DID}$")]
 Cid = Annotated[str, Meta(pattern=r"^bafyrei[a-z2-7]{52}$")]
 Said = Annotated[str, Meta(pattern=r"\S")]  # more than blanks
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
-Order = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Order = Annotated[int, Meta(ge=0, le=ordering.LARGEST)]
 Permission = Annotated[str, Meta(extra_json_schema={"enum": list(PERMISSIONS)})]
 
 Limit = Annotated[int, Meta(ge=1, le=LARGEST)]

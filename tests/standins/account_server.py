@@ -26,12 +26,16 @@ Json = dict[str, Any]  # JSON
 
 @dataclass(slots=True)
 class AccountServer:
-    """`answers` replace what a method would say, until they are taken away; not all servers tell their commits."""
+    """`answers` replace what a method would say, until they are taken away; not all servers tell their commits.
+
+    What is `held` is answered once its event is set.
+    """
 
     did: str = DID
     lifetime_seconds: int = 7200
     tells_commits: bool = True
     answers: dict[str, httpx.Response] = field(default_factory=dict)
+    held: dict[str, trio.Event] = field(default_factory=dict)
     asked: list[tuple[float, str]] = field(default_factory=list)
     written: list[Json] = field(default_factory=list)
     records: dict[tuple[str, str], Json] = field(default_factory=dict)  # by collection and key
@@ -60,6 +64,8 @@ class AccountServer:
         method = path.rpartition(".")[2] if path.startswith("/xrpc/") else path
         self.asked.append((trio.current_time(), method))
         await trio.lowlevel.checkpoint()
+        if method in self.held:
+            await self.held[method].wait()
         if method in self.answers:
             return self.answers[method]
         token = request.headers.get("authorization", "").removeprefix("Bearer ")

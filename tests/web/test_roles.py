@@ -13,6 +13,7 @@ from daemon.pool import Pool
 from forum.permissions import ADMIN, BUILT_IN, MODERATOR, PREFIX
 from forum.records.names import ROLE
 from tests.standins.account_server import AccountServer
+from tests.support.waiting import until
 from tests.web.forum_rows import FORUM_DID, SITE, Rows, client_of
 from tests.web.ranks import Ranks
 from tests.web.signing_in import client_as
@@ -121,12 +122,12 @@ async def test_audit(ann: httpx.AsyncClient, rows: Rows) -> None:
     [
         ({"name": None}, "name"),
         ({"name": " "}, "name"),
-        ({"name": "x" * 101}, "name"),
+        ({"name": "x" * 301}, "name"),
         ({"name": "a\0b"}, "NUL"),
-        ({"description": "x" * 301}, "description"),
+        ({"description": "x" * 3001}, "description"),
         ({"priority": None}, "priority"),
         ({"priority": -1}, "priority"),
-        ({"priority": 2**31}, "priority"),
+        ({"priority": 2**53}, "priority"),
         ({"priority": "25"}, "priority"),
         ({"priority": True}, "priority"),
         ({"permissions": None}, "permissions"),
@@ -262,15 +263,21 @@ async def test_two_first_roles_at_once(database: Pool, account: ForumAccount, se
     """Both looked before either wrote: those built in are written down once, the other one is asked to look again."""
     server.answers["getLatestCommit"] = httpx.Response(200, json=server.commit())
     server.answers["listRecords"] = httpx.Response(200, json={"records": []})
+    server.held["applyWrites"] = trio.Event()
     answers: list[httpx.Response] = []
 
     async def add(name: str) -> None:
         async with client_as(database, account=account) as owner:
             answers.append(await owner.post(ROLES, json=HELPER | {"name": name}))
 
+    async def both_have_looked() -> bool:
+        return len(server.times("listRecords")) == 2
+
     async with trio.open_nursery() as nursery:
         for name in ("One", "Two"):
             nursery.start_soon(add, name)
+        await until(both_have_looked)
+        server.held["applyWrites"].set()
     _, refused = sorted(answers, key=lambda answer: answer.status_code)
     assert (refused.status_code, refused.json()) == (409, {"error": CHANGED})
     names = [record["name"] for (collection, _), record in server.records.items() if collection == ROLE]

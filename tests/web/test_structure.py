@@ -83,7 +83,7 @@ async def test_read_only(database: Pool, rows: Rows) -> None:
         ({"name": "x" * 101}, "name"),
         ({"name": "a\0b"}, "NUL"),
         ({"name": "Any", "sortOrder": -1}, "sortOrder"),
-        ({"name": "Any", "sortOrder": 2**31}, "sortOrder"),
+        ({"name": "Any", "sortOrder": 2**53}, "sortOrder"),
         ({"name": "Any", "sortOrder": "first"}, "sortOrder"),
         ({"name": "Any", "sortOrder": ""}, "sortOrder"),
         ({"name": "Any", "sortOrder": True}, "sortOrder"),
