@@ -452,6 +452,7 @@ CREATE TABLE topics (
     uri             text COLLATE "C" PRIMARY KEY,
     board_uri       text COLLATE "C",
     shown           boolean NOT NULL DEFAULT false,
+    deleted         boolean NOT NULL DEFAULT false,  -- its post is a tombstone
     pinned          boolean NOT NULL DEFAULT false,
     locked          text COLLATE "C",       -- since_when(): the key of a lock
     reply_count     bigint NOT NULL DEFAULT 0,
@@ -462,6 +463,10 @@ CREATE TABLE topics (
 -- A board's topics by activity, pinned first, and by age.
 CREATE INDEX topics_by_activity ON topics (board_uri, pinned, activity_at, uri) WHERE shown;
 CREATE INDEX topics_by_age ON topics (board_uri, sorted_at, uri) WHERE shown;
+-- The tombstones that were answered have their places among them, in both orders.
+CREATE INDEX topics_buried_by_activity ON topics (board_uri, pinned, activity_at, uri)
+    WHERE deleted AND reply_count > 0;
+CREATE INDEX topics_buried_by_age ON topics (board_uri, sorted_at, uri) WHERE deleted AND reply_count > 0;
 
 CREATE TABLE board_counts (
     uri             text COLLATE "C" PRIMARY KEY,
@@ -499,17 +504,20 @@ BEGIN
     END IF;
 
     IF TG_OP = 'DELETE' THEN
-        UPDATE topics t SET board_uri = NULL, shown = false, sorted_at = NULL, activity_at = t.last_reply_at
+        UPDATE topics t
+           SET board_uri = NULL, shown = false, deleted = false, sorted_at = NULL, activity_at = t.last_reply_at
           FROM went WHERE went.uri = t.uri AND went.root_uri IS NULL;
     ELSE
-        INSERT INTO topics AS t (uri, board_uri, shown, sorted_at, activity_at)
-        SELECT uri, board_uri, shown, sorted_at, sorted_at FROM came WHERE root_uri IS NULL ORDER BY uri
+        INSERT INTO topics AS t (uri, board_uri, shown, deleted, sorted_at, activity_at)
+        SELECT uri, board_uri, shown, deleted_at IS NOT NULL, sorted_at, sorted_at
+          FROM came WHERE root_uri IS NULL ORDER BY uri
         ON CONFLICT (uri) DO UPDATE
-           SET board_uri = excluded.board_uri, shown = excluded.shown, sorted_at = excluded.sorted_at,
-               activity_at = greatest(excluded.sorted_at, t.last_reply_at);
+           SET board_uri = excluded.board_uri, shown = excluded.shown, deleted = excluded.deleted,
+               sorted_at = excluded.sorted_at, activity_at = greatest(excluded.sorted_at, t.last_reply_at);
     END IF;
     IF TG_OP = 'UPDATE' THEN  -- a topic edited into a reply
-        UPDATE topics t SET board_uri = NULL, shown = false, sorted_at = NULL, activity_at = t.last_reply_at
+        UPDATE topics t
+           SET board_uri = NULL, shown = false, deleted = false, sorted_at = NULL, activity_at = t.last_reply_at
           FROM went JOIN came USING (uri)
          WHERE t.uri = went.uri AND went.root_uri IS NULL AND came.root_uri IS NOT NULL;
     END IF;

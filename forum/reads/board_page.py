@@ -1,7 +1,7 @@
 """A numbered page of a board: its topics with who spoke last in each.
 
 Pages are counted along `topics.shown`, by the index alone; who was banned a moment ago is left out of the page, whose
-other topics stay where they are.
+other topics stay where they are. Tombstones that were answered stand in their places, uncounted.
 """
 
 from dataclasses import dataclass
@@ -23,22 +23,42 @@ SELECT b.uri, b.name, b.description, b.slug, c.name AS category, f.name AS forum
  WHERE b.uri = $1
 """
 
-# The page's topics are found in the index alone; then each with its first post, and the last reply of posts_in_topic.
+# The page's topics in the index alone, one before them included, where there is one: between two shown topics lie the
+# tombstones that were answered, 250 of them at most. One is there if, but for being deleted, it would be shown.
+# Then each with its first post, and the last reply of posts_in_topic.
 # The second limit changes nothing but what the planner expects: a tenth of the board where it does not know the first.
 _TOPICS = """
 WITH walked AS MATERIALIZED (
-     SELECT uri
-       FROM (SELECT t.uri
+     SELECT uri, pinned, placed_at
+       FROM (SELECT t.uri, t.pinned, {at} AS placed_at
                FROM topics t
               WHERE t.board_uri = $1 AND t.shown
-              ORDER BY {order}
+              ORDER BY {walk}
              OFFSET $2 LIMIT $3) AS part
       LIMIT 30
+), high AS (
+     SELECT true AS pinned, 'infinity'::timestamptz AS placed_at, '' AS uri WHERE $4
+      UNION ALL (SELECT pinned, placed_at, uri FROM walked WHERE NOT $4 ORDER BY {newest} LIMIT 1)
+), low AS (
+     SELECT false AS pinned, '-infinity'::timestamptz AS placed_at, '' AS uri WHERE $5
+      UNION ALL (SELECT pinned, placed_at, uri FROM walked WHERE NOT $5 ORDER BY {oldest} LIMIT 1)
+), buried AS (
+     SELECT t.uri
+       FROM topics t
+       JOIN posts p ON p.uri = t.uri
+       LEFT JOIN accounts a ON a.did = p.did
+      WHERE t.board_uri = $1 AND t.deleted AND t.reply_count > 0
+        AND ({key}) < (SELECT {columns} FROM high) AND ({key}) > (SELECT {columns} FROM low)
+        AND is_shown(NULL, p.hidden, coalesce(a.status, 'active'), coalesce(a.banned, false), p.rkey,
+                     a.topics_until, NULL)
+      ORDER BY {order}
+      LIMIT 250
 )
 SELECT p.uri, p.title, left(p.text, 300) AS text, p.created_at, p.did, a.shown_handle AS handle,
-       t.reply_count, t.activity_at, t.locked IS NOT NULL AS locked, t.pinned, t.sorted_at,
-       last.did AS last_did, last.handle AS last_handle
-  FROM walked
+       t.reply_count, t.activity_at, t.locked IS NOT NULL AS locked, t.pinned, t.deleted, t.sorted_at,
+       last.did AS last_did, last.handle AS last_handle, page.place
+  FROM (SELECT uri, row_number() OVER (ORDER BY {newest}) AS place FROM walked
+         UNION ALL SELECT uri, NULL FROM buried) AS page
   JOIN topics t USING (uri)
   JOIN posts p USING (uri)
   LEFT JOIN accounts a ON a.did = p.did
@@ -51,9 +71,10 @@ SELECT p.uri, p.title, left(p.text, 300) AS text, p.created_at, p.did, a.shown_h
         ORDER BY r.sorted_at DESC, r.uri DESC
         LIMIT 1) AS last ON true
  WHERE a.did IS NULL OR a.status = 'active' AND NOT a.banned
- ORDER BY {shown_order}
+ ORDER BY {order}
 """
 _KEYS = {"activity": ("t.pinned", "t.activity_at", "t.uri"), "created": ("t.sorted_at", "t.uri")}
+_COLUMNS = {"activity": ("pinned", "placed_at", "uri"), "created": ("placed_at", "uri")}
 
 
 def _ordered(keys: tuple[str, ...], direction: str) -> str:
@@ -63,7 +84,13 @@ def _ordered(keys: tuple[str, ...], direction: str) -> str:
 # Newest first: what runs backward through the list runs forward through the index.
 TOPICS = {
     (sort, is_backward): _TOPICS.format(
-        order=_ordered(keys, FORWARD if is_backward else BACKWARD), shown_order=_ordered(keys, BACKWARD)
+        at=keys[-2],
+        key=", ".join(keys),
+        walk=_ordered(keys, FORWARD if is_backward else BACKWARD),
+        order=_ordered(keys, BACKWARD),
+        columns=", ".join(_COLUMNS[sort]),
+        newest=_ordered(_COLUMNS[sort], BACKWARD),
+        oldest=_ordered(_COLUMNS[sort], FORWARD),
     )
     for sort, keys in _KEYS.items()
     for is_backward in (False, True)
@@ -72,7 +99,7 @@ TOPICS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicLine:
-    """A topic as its board lists it; `text` is its beginning."""
+    """A topic as its board lists it; `text` is its beginning. Of one that is `deleted` only its place is left."""
 
     uri: str
     title: str | None
@@ -82,6 +109,7 @@ class TopicLine:
     reply_count: int
     locked: bool
     pinned: bool
+    deleted: bool
     last_author: Author
     last_at: datetime
 
@@ -121,10 +149,14 @@ async def board_page(
 
 
 async def _topics(connection: Connection, uri: str, sort: Sort, part: Window) -> tuple[TopicLine, ...]:
-    if part.limit == 0:
+    is_first = part.low == 0
+    if part.limit == 0 and not is_first:
         return ()
-    rows = await connection.fetch(TOPICS[sort, part.is_nearer_the_end], uri, part.offset, part.limit)
-    return tuple(map(_line, rows))
+    wider = part if is_first else part._replace(low=part.low - 1)
+    rows = await connection.fetch(
+        TOPICS[sort, wider.is_nearer_the_end], uri, wider.offset, wider.limit, is_first, part.high == part.total
+    )
+    return tuple(_line(row) for row in rows if is_first or row["place"] != 1)
 
 
 def _line(row: Row) -> TopicLine:
@@ -139,6 +171,7 @@ def _line(row: Row) -> TopicLine:
         reply_count=row["reply_count"],
         locked=row["locked"],
         pinned=row["pinned"],
+        deleted=row["deleted"],
         last_author=last,
         last_at=row["activity_at"],
     )

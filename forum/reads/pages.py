@@ -5,13 +5,12 @@ after page until `total` meets every reply. An offset is turned into the place a
 there on paging by offset and by place are the same.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from forum.database import Connection, Row
 from forum.reads.accounts import Author, author_of
-from forum.reads.place import BEFORE_OLDEST, Place
+from forum.reads.place import BEFORE_OLDEST, Place, cut, place_after
 from forum.reads.topics import Topic, topic_from
 
 # The topic by its primary key, and all beside it by theirs. A tombstone is served while it has replies.
@@ -20,7 +19,7 @@ TOPIC = """
 SELECT p.id, p.did, p.rkey, p.uri, p.title, p.text, p.markdown, p.created_at, p.edited_at,
        p.deleted_at IS NOT NULL AS deleted, a.did AS author, a.shown_handle AS handle, b.id AS board_id,
        b.uri AS board_uri, t.reply_count, t.last_reply_at, t.pinned, t.locked IS NOT NULL AS locked, t.locked AS lock,
-       before.sorted_at AS before_at, before.uri AS before_uri
+       false AS before_pinned, before.sorted_at AS before_at, before.uri AS before_uri
   FROM posts p
   JOIN topics t ON t.uri = p.uri
   JOIN boards b ON b.uri = p.board_uri
@@ -61,9 +60,9 @@ WITH shown AS MATERIALIZED (
       ORDER BY r.sorted_at, r.uri
       LIMIT 250
 )
-SELECT r.id, r.did, r.rkey, r.uri, r.text, r.markdown, r.created_at, r.edited_at, r.sorted_at,
-       r.deleted_at IS NOT NULL AS deleted, parent.id AS parent_id, a.did AS author,
-       a.shown_handle AS handle
+SELECT r.id, r.did, r.rkey, r.uri, r.text, r.markdown, r.created_at, r.edited_at,
+       false AS pinned, r.sorted_at AS placed_at, r.deleted_at IS NOT NULL AS deleted, parent.id AS parent_id,
+       a.did AS author, a.shown_handle AS handle
   FROM (SELECT id FROM shown UNION ALL SELECT id FROM deleted) AS page
   JOIN posts r ON r.id = page.id
   LEFT JOIN posts parent ON parent.uri = r.parent_uri
@@ -105,31 +104,15 @@ async def topic_page(
     row = await connection.fetchrow(TOPIC, topic_id, offset)
     if row is None:
         return None
-    start = after or _start(row, offset)
+    start = after or place_after(row, offset, BEFORE_OLDEST)
     rows = await connection.fetch(REPLIES, row["uri"], start.at, start.uri, limit, row["lock"]) if start else ()
-    kept, following = _cut(rows, limit)
+    kept, following = cut(rows, limit)
     return TopicPage(topic=_topic(row), replies=tuple(map(_reply, kept)), next=following)
-
-
-def _start(row: Row, offset: int) -> Place | None:
-    """The place the offset means; None beyond the end."""
-    if offset == 0:
-        return BEFORE_OLDEST
-    return None if row["before_uri"] is None else Place(False, row["before_at"], row["before_uri"])
-
-
-def _cut(rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], Place | None]:
-    """The rows of this page, and where the next begins: tombstones after the last reply are the next page's."""
-    shown = [n for n, row in enumerate(rows) if not row["deleted"]]
-    if len(shown) <= limit:
-        return rows, None
-    last = rows[shown[limit - 1]]
-    return rows[: shown[limit - 1] + 1], Place(False, last["sorted_at"], last["uri"])
 
 
 def _topic(row: Row) -> Topic:
     topic = topic_from(row, board_id=row["board_id"], board_uri=row["board_uri"])
-    return replace(topic, markdown=row["markdown"], edited_at=row["edited_at"], deleted=row["deleted"])
+    return replace(topic, markdown=row["markdown"], edited_at=row["edited_at"])
 
 
 def _reply(row: Row) -> Reply:

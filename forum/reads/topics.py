@@ -1,51 +1,103 @@
-"""A board's topics, page by page."""
+"""A board's topics, page by page.
 
+Offsets count what `total` counts, the topics that are shown; tombstones that were answered ride along in their places,
+as they do in a topic (`pages.py`), and an offset is turned into a place in the same way.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from forum.database import Connection, Row
 from forum.reads.accounts import Author, author_of
-from forum.reads.place import BEFORE_NEWEST, Place
+from forum.reads.place import BEFORE_NEWEST, Place, cut, place_after
 
 Sort = Literal["activity", "created"]
 
-# Two primary-key rows; it tells an unknown board from an empty one.
-BOARD = """
-SELECT b.id, b.uri, coalesce(n.topic_count, 0) AS topic_count
-  FROM boards b LEFT JOIN board_counts n USING (uri)
+# Two primary-key rows; they tell an unknown board from an empty one. `before` is the last topic of the pages passed
+# over by the offset: a walk along the list's index.
+_BOARD = """
+SELECT b.id, b.uri, coalesce(n.topic_count, 0) AS topic_count,
+       before.pinned AS before_pinned, before.placed_at AS before_at, before.uri AS before_uri
+  FROM boards b
+  LEFT JOIN board_counts n USING (uri)
+  LEFT JOIN LATERAL (
+       SELECT t.pinned, {at} AS placed_at, t.uri
+         FROM topics t
+         JOIN posts p ON p.uri = t.uri
+         LEFT JOIN accounts a ON a.did = p.did
+        WHERE $2::bigint > 0 AND t.board_uri = b.uri AND t.shown
+          AND (a.did IS NULL OR is_shown(NULL, false, a.status, a.banned, p.rkey, a.topics_until, NULL))
+        ORDER BY {order}
+        LIMIT 1 OFFSET greatest($2::bigint - 1, 0)) AS before ON true
  WHERE b.id = $1
 """
 
-# Each reads its index backwards from the place, and stops at the limit; posts and accounts are joined by their keys.
-BY_ACTIVITY = """
-SELECT p.id, p.did, p.rkey, p.uri, p.title, p.text, p.created_at, a.did AS author, a.shown_handle AS handle,
-       t.reply_count, t.last_reply_at, t.locked IS NOT NULL AS locked, t.pinned, t.activity_at AS placed_at
-  FROM topics t
-  JOIN posts p ON p.uri = t.uri
-  LEFT JOIN accounts a ON a.did = p.did
- WHERE t.board_uri = $1 AND t.shown AND (t.pinned, t.activity_at, t.uri) < ($2::boolean, $3, $4::text)
-   AND (a.did IS NULL OR is_shown(NULL, false, a.status, a.banned, p.rkey, a.topics_until, NULL))
- ORDER BY t.pinned DESC, t.activity_at DESC, t.uri DESC
- LIMIT $5 OFFSET $6
+# Two walks backwards along an index each, from the place on: the page's topics and one more, which says that others
+# follow; then the tombstones up to there, 250 at most, so that nobody fills a page without end by deleting.
+# A tombstone is there if it was answered and, but for being deleted, it would be shown.
+_TOPICS = """
+WITH shown AS MATERIALIZED (
+     SELECT {columns}
+       FROM topics t
+       JOIN posts p ON p.uri = t.uri
+       LEFT JOIN accounts a ON a.did = p.did
+      WHERE t.board_uri = $1 AND t.shown AND {key} < {place}
+        AND (a.did IS NULL OR is_shown(NULL, false, a.status, a.banned, p.rkey, a.topics_until, NULL))
+      ORDER BY {order}
+      LIMIT $4::bigint + 1
+), low AS (
+     SELECT false AS pinned, '-infinity'::timestamptz AS placed_at, '' AS uri
+      WHERE (SELECT count(*) FROM shown) <= $4::bigint
+      UNION ALL (SELECT pinned, placed_at, uri FROM shown
+                  WHERE (SELECT count(*) FROM shown) > $4::bigint
+                  ORDER BY {low} LIMIT 1)
+), buried AS (
+     SELECT {columns}
+       FROM topics t
+       JOIN posts p ON p.uri = t.uri
+       LEFT JOIN accounts a ON a.did = p.did
+      WHERE t.board_uri = $1 AND t.deleted AND t.reply_count > 0
+        AND {key} < {place} AND {key} > (SELECT {low} FROM low)
+        AND is_shown(NULL, p.hidden, coalesce(a.status, 'active'), coalesce(a.banned, false), p.rkey,
+                     a.topics_until, NULL)
+      ORDER BY {order}
+      LIMIT 250
+)
+SELECT * FROM shown UNION ALL SELECT * FROM buried ORDER BY {page_order}
 """
-
-BY_AGE = """
-SELECT p.id, p.did, p.rkey, p.uri, p.title, p.text, p.created_at, a.did AS author, a.shown_handle AS handle,
-       t.reply_count, t.last_reply_at, t.locked IS NOT NULL AS locked, t.pinned, t.sorted_at AS placed_at
-  FROM topics t
-  JOIN posts p ON p.uri = t.uri
-  LEFT JOIN accounts a ON a.did = p.did
- WHERE t.board_uri = $1 AND t.shown AND (t.sorted_at, t.uri) < ($2, $3::text)
-   AND (a.did IS NULL OR is_shown(NULL, false, a.status, a.banned, p.rkey, a.topics_until, NULL))
- ORDER BY t.sorted_at DESC, t.uri DESC
- LIMIT $4 OFFSET $5
-"""
+_COLUMNS = """
+       p.id, p.did, p.rkey, p.uri, p.title, p.text, p.created_at, t.deleted, a.did AS author, a.shown_handle AS handle,
+       t.reply_count, t.last_reply_at, t.locked IS NOT NULL AS locked, t.pinned, {at} AS placed_at"""
+_ORDERS = {
+    "activity": {
+        "at": "t.activity_at",
+        "key": "(t.pinned, t.activity_at, t.uri)",
+        "place": "($5::boolean, $2::timestamptz, $3::text)",
+        "low": "pinned, placed_at, uri",
+        "order": "t.pinned DESC, t.activity_at DESC, t.uri DESC",
+        "page_order": "pinned DESC, placed_at DESC, uri DESC",
+    },
+    "created": {
+        "at": "t.sorted_at",
+        "key": "(t.sorted_at, t.uri)",
+        "place": "($2::timestamptz, $3::text)",
+        "low": "placed_at, uri",
+        "order": "t.sorted_at DESC, t.uri DESC",
+        "page_order": "placed_at DESC, uri DESC",
+    },
+}
+BOARD = {sort: _BOARD.format_map(order) for sort, order in _ORDERS.items()}
+TOPICS = {sort: _TOPICS.format_map({"columns": _COLUMNS.format_map(order), **order}) for sort, order in _ORDERS.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """A topic with its state; `markdown`, `edited_at` and `deleted` are told on its own page only."""
+    """A topic with its state; of one that is `deleted` its place is left.
+
+    `markdown` and `edited_at` are told on its own page only.
+    """
 
     id: int
     did: str
@@ -78,21 +130,22 @@ class TopicList:
 async def topics_of(
     connection: Connection, board_id: int, *, sort: Sort, limit: int, offset: int, after: Place | None = None
 ) -> TopicList | None:
-    """A page of a board's topics, from `after` or from the top, less `offset`; None if there is no such board."""
-    board = await connection.fetchrow(BOARD, board_id)
+    """A page of a board's topics, from `after` or after `offset` topics; None if there is no such board."""
+    board = await connection.fetchrow(BOARD[sort], board_id, offset)
     if board is None:
         return None
-    start = after or BEFORE_NEWEST
-    # One more than asked for tells whether anything follows.
-    if sort == "activity":
-        rows = await connection.fetch(BY_ACTIVITY, board["uri"], *start, limit + 1, offset)
-    else:
-        rows = await connection.fetch(BY_AGE, board["uri"], start.at, start.uri, limit + 1, offset)
+    start = after or place_after(board, offset, BEFORE_NEWEST)
+    kept, following = cut(await _topics(connection, board["uri"], sort, start, limit) if start else (), limit)
     return TopicList(
-        topics=tuple(topic_from(row, board_id=board["id"], board_uri=board["uri"]) for row in rows[:limit]),
+        topics=tuple(topic_from(row, board_id=board["id"], board_uri=board["uri"]) for row in kept),
         total=board["topic_count"],
-        next=_place(rows[limit - 1]) if len(rows) > limit else None,
+        next=following,
     )
+
+
+async def _topics(connection: Connection, uri: str, sort: Sort, start: Place, limit: int) -> Sequence[Row]:
+    pinned = (start.pinned,) if sort == "activity" else ()
+    return await connection.fetch(TOPICS[sort], uri, start.at, start.uri, limit, *pinned)
 
 
 def topic_from(row: Row, *, board_id: int, board_uri: str) -> Topic:
@@ -112,8 +165,5 @@ def topic_from(row: Row, *, board_id: int, board_uri: str) -> Topic:
         last_reply_at=row["last_reply_at"],
         locked=row["locked"],
         pinned=row["pinned"],
+        deleted=row["deleted"],
     )
-
-
-def _place(row: Row) -> Place:
-    return Place(row["pinned"], row["placed_at"], row["uri"])

@@ -59,11 +59,12 @@ MISCOUNTS = {
     "topic_rows": """
         SELECT p.uri FROM posts p LEFT JOIN topics t USING (uri)
          WHERE p.root_uri IS NULL
-           AND (t.board_uri, t.shown, t.sorted_at, t.activity_at)
-               IS DISTINCT FROM (p.board_uri, p.shown, p.sorted_at, greatest(p.sorted_at, t.last_reply_at))""",
+           AND (t.board_uri, t.shown, t.deleted, t.sorted_at, t.activity_at)
+               IS DISTINCT FROM (p.board_uri, p.shown, p.deleted_at IS NOT NULL, p.sorted_at,
+                                 greatest(p.sorted_at, t.last_reply_at))""",
     "orphans": """
         SELECT t.uri FROM topics t
-         WHERE t.board_uri IS NOT NULL
+         WHERE (t.board_uri IS NOT NULL OR t.deleted)
            AND NOT EXISTS (SELECT FROM posts p WHERE p.uri = t.uri AND p.root_uri IS NULL)""",
     "shown": """
         SELECT p.uri FROM posts p JOIN accounts a USING (did) LEFT JOIN topics t ON t.uri = p.root_uri

@@ -192,15 +192,17 @@ async def test_topics(client: httpx.AsyncClient, rows: Rows) -> None:
 
 
 async def test_topics_leave_out_what_is_not_shown(client: httpx.AsyncClient, rows: Rows) -> None:
-    """Hidden and deleted topics, and at once those of whom is banned or taken down."""
+    """Hidden topics, deleted ones nobody answered, and at once those of whom is banned or taken down."""
     board = await rows.board(1)
     for did in (ANN, BOB, "did:plc:cid"):
         await rows.account(did)
     shown = await rows.topic(ANN)
     await rows.topic(ANN, hidden=True)
-    deleted = await rows.topic(ANN)
-    await rows.reply(ANN, deleted)
-    await rows.delete(deleted)
+    for answers in ((), ({"hidden": True},)):
+        deleted = await rows.topic(ANN)
+        for answer in answers:
+            await rows.reply(ANN, deleted, **answer)
+        await rows.delete(deleted)
     await rows.topic(BOB)
     await rows.topic("did:plc:cid")
     await rows.ban(BOB)
@@ -209,6 +211,64 @@ async def test_topics_leave_out_what_is_not_shown(client: httpx.AsyncClient, row
     for sort in ("activity", "created"):
         listed = await get(client, f"/api/boards/{board}/topics", sort=sort)
         assert [topic["id"] for topic in listed["topics"]] == [str(shown.id)]
+
+
+@pytest.mark.parametrize("sort", ["activity", "created"])
+async def test_deleted_topics_stay_in_place(client: httpx.AsyncClient, rows: Rows, sort: str) -> None:
+    """Those that were answered are told among the others, once, uncounted, whichever way the list is paged."""
+    board = await rows.board(1)
+    for did in (ANN, BOB, "did:plc:cid"):
+        await rows.account(did)
+    topics = [await rows.topic(ANN, at=minute(number)) for number in range(10)]
+    deleted = [0, 3, 4, 8, 9]
+    others = [await rows.topic(ANN, at=minute(50), hidden=True), await rows.topic(BOB), await rows.topic("did:plc:cid")]
+    for number in deleted:
+        await rows.reply(ANN, topics[number], at=minute(number))
+    for other in others:
+        await rows.reply(ANN, other)
+    for topic in (*(topics[number] for number in deleted), *others):
+        await rows.delete(topic)
+    for pinned in (topics[3], topics[5]):
+        await rows.pin(pinned)
+    await rows.ban(BOB)
+    await rows.run("UPDATE accounts SET status = 'deactivated' WHERE did = 'did:plc:cid'")
+    order = [5, 3, 9, 8, 7, 6, 4, 2, 1, 0] if sort == "activity" else [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
+    expected = [str(topics[number].id) for number in order]
+    path = f"/api/boards/{board}/topics"
+
+    whole = await get(client, path, sort=sort)
+    assert [topic["id"] for topic in whole["topics"]] == expected
+    assert [topic["id"] for topic in whole["topics"] if topic.get("deleted")] == [
+        str(topics[number].id) for number in order if number in deleted
+    ]
+    assert [topic["text"] == "" for topic in whole["topics"]] == [number in deleted for number in order]
+    assert whole["total"] == 5
+    for limit in (1, 2, 3, 5):
+        by_offset = [
+            topic["id"]
+            for offset in range(0, whole["total"], limit)
+            for topic in (await get(client, path, sort=sort, limit=limit, offset=offset))["topics"]
+        ]
+        assert by_offset == expected
+        page = await get(client, path, sort=sort, limit=limit)
+        by_place = [topic["id"] for topic in page["topics"]]
+        while "cursor" in page:
+            page = await get(client, path, sort=sort, limit=limit, cursor=page["cursor"])
+            by_place += [topic["id"] for topic in page["topics"]]
+        assert by_place == expected
+    assert (await get(client, path, sort=sort, offset=6))["topics"] == []
+
+
+async def test_a_board_of_deleted_topics(client: httpx.AsyncClient, rows: Rows) -> None:
+    """What was answered can still be found."""
+    board = await rows.board(1)
+    await rows.account(ANN)
+    topic = await rows.topic(ANN)
+    await rows.reply(ANN, topic)
+    await rows.delete(topic)
+    listed = await get(client, f"/api/boards/{board}/topics")
+    assert [found["id"] for found in listed["topics"]] == [str(topic.id)]
+    assert (listed["total"], listed["topics"][0]["title"], listed["topics"][0]["replyCount"]) == (0, None, 1)
 
 
 async def test_topic_page(client: httpx.AsyncClient, rows: Rows) -> None:

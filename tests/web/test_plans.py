@@ -11,7 +11,7 @@ from forum.reads.boards import BOARDS
 from forum.reads.pages import REPLIES, TOPIC
 from forum.reads.place import BEFORE_NEWEST, BEFORE_OLDEST
 from forum.reads.subjects import SUBJECTS
-from forum.reads.topics import BY_ACTIVITY, BY_AGE
+from forum.reads.topics import TOPICS
 
 # Eight boards with 250 topics each, and twenty replies to each topic.
 BOARD_ROWS = """
@@ -33,8 +33,8 @@ SELECT 'at://r' || n, 'did:plc:' || n % 500 + 1, n::text, 'cid', root, root, 'Te
 
 CASES = {
     BOARDS: (None, None),
-    BY_ACTIVITY: ("at://b1", *BEFORE_NEWEST, 26, 0),
-    BY_AGE: ("at://b1", BEFORE_NEWEST.at, BEFORE_NEWEST.uri, 26, 0),
+    TOPICS["activity"]: ("at://b1", BEFORE_NEWEST.at, BEFORE_NEWEST.uri, 25, True),
+    TOPICS["created"]: ("at://b1", BEFORE_NEWEST.at, BEFORE_NEWEST.uri, 25),
     TOPIC: (8, 10),
     REPLIES: ("at://t8", BEFORE_OLDEST.at, BEFORE_OLDEST.uri, 25, None),
     SUBJECTS: (f"{{{','.join(f'at://r{number}' for number in range(50))}}}",),
@@ -56,8 +56,10 @@ async def test_no_page_reads_a_whole_table(database: Pool, mode: str) -> None:
         assert not {"posts", "topics"} & set(whole), query
     assert all("pinned = " in entry for entry in entries(plans[BOARDS], "topics_by_activity"))
     assert all("sorted_at <= " in entry for entry in entries(plans[BOARDS], "posts_in_topic"))
-    assert all("ROW(pinned" in entry for entry in entries(plans[BY_ACTIVITY], "topics_by_activity"))
-    assert all("ROW(sorted_at" in entry for entry in entries(plans[BY_AGE], "topics_by_age"))
+    for sort, key in (("activity", "ROW(pinned"), ("created", "ROW(sorted_at")):
+        for index in ("by", "buried_by"):
+            name = f"topics_{index}_{'age' if sort == 'created' else sort}"
+            assert all(key in entry for entry in entries(plans[TOPICS[sort]], name))
     assert all("ROW(sorted_at" in entry for entry in entries(plans[REPLIES], "posts_in_topic"))
 
 

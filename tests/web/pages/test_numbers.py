@@ -56,19 +56,27 @@ def test_page_of() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 async def test_topics_of_a_board(browse: Browse, forum: Rows, seed: int) -> None:
-    """In both orders, some pinned, hidden, or of the same minute."""
+    """In both orders, some pinned, hidden, of the same minute, or deleted; answered ones keep their places."""
     dice = random.Random(seed)
-    topics = [await forum.topic(ANN, at=minute(dice.randrange(9)), hidden=dice.random() < 0.2) for _ in range(110)]
+    topics = [await forum.topic(ANN, at=minute(dice.randrange(9)), hidden=dice.random() < 0.2) for _ in range(130)]
     for topic in dice.sample(topics, 9):
         await forum.pin(topic)
+    for topic in dice.sample(topics, 30):
+        if dice.random() < 0.8:
+            await forum.reply(BOB, topic, at=minute(dice.randrange(9, 12)))
+        await forum.delete(topic)
     for sort, order in (("activity", "pinned DESC, activity_at DESC"), ("created", "t.sorted_at DESC")):
         expected = await forum.run(
-            f"SELECT array_agg(title ORDER BY {order}, t.uri DESC) FROM topics t JOIN posts p USING (uri) WHERE t.shown"
+            f"SELECT array_agg(p.rkey ORDER BY {order}, t.uri DESC) FROM topics t JOIN posts p USING (uri)"
+            " WHERE t.shown OR p.deleted_at IS NOT NULL AND NOT p.hidden AND t.reply_count > 0"
         )
+        assert await forum.run("SELECT count(*) FROM topics WHERE deleted AND reply_count > 0") > 9
         seen, number, more = [], 1, True
         while more:
             page = await browse(f"/b/0000000000001?sort={sort}&page={number}")
-            seen += [one.text.split("Pinned ")[-1].strip() for one in page.all("h2")]
+            titles = [one for one in page.all("a", dir="auto") if one.attributes["href"].startswith("/t/")]
+            seen += [one.attributes["href"].split("/")[-1] for one in titles]
+            assert sum(one.text != "Deleted topic" for one in titles) == 25 or not page.all("a", rel="next")
             more, number = bool(page.all("a", rel="next")), number + 1
         assert seen == expected
         await browse(f"/b/0000000000001?sort={sort}&page={number}", 404)
