@@ -74,9 +74,10 @@ async def look(database: Database) -> Condition:
     vitals: Sequence[Vitals] = ()
     with trio.move_on_after(ANSWER_SECONDS), suppress(DatabaseAway):
         async with database.connection() as connection:
-            answered = EMPTY
             if await has_schema(connection):
                 answered, vitals = await lag(connection), await told_by_all(connection)
+            else:
+                answered = EMPTY
     return Condition(vitals=vitals, latency_seconds=trio.current_time() - began, lag=answered)
 
 
