@@ -18,7 +18,7 @@ import trio
 from hypothesis import settings
 
 from actors.health import Pulse
-from daemon.pool import DEFAULT_LIMITS, Limits, Pool, open_pool
+from daemon.pool import Limits, Pool, open_pool
 from daemon.postgres import SERVER_SETTINGS, prepared, spawn, stop, wait_ready
 from daemon.schema import apply_schema
 from demo.network import Network, running_network
@@ -29,6 +29,8 @@ settings.load_profile("untimed")
 
 FAST = {**SERVER_SETTINGS, "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 TEMPLATE = "atbb_template"
+# Nor is how long the database takes any matter, where a test does not say so.
+PATIENT = Limits(acquire_seconds=120, connect_seconds=120, command_seconds=120, settle_seconds=30)
 MEMORY = Path("/dev/shm")
 ROOM = 2 * 1024**3
 
@@ -71,7 +73,7 @@ async def database(postgres_dsn: str) -> AsyncIterator[Pool]:
 
 
 @asynccontextmanager
-async def fresh_database(postgres_dsn: str, *, size: int = 4, limits: Limits = DEFAULT_LIMITS) -> AsyncIterator[Pool]:
+async def fresh_database(postgres_dsn: str, *, size: int = 4, limits: Limits = PATIENT) -> AsyncIterator[Pool]:
     """A pool on a new database with the schema; for use inside a test."""
     async with fresh_dsn(postgres_dsn) as dsn, open_pool(dsn, size=size, pulse=Pulse("pool"), limits=limits) as pool:
         yield pool
@@ -96,12 +98,15 @@ def with_name(dsn: str, name: str) -> str:
 
 async def administer(dsn: str, statement: str) -> None:
     """One statement in the server's maintenance database."""
-    async with open_pool(dsn, size=1, pulse=Pulse("admin")) as pool, pool.connection() as connection:
+    async with (
+        open_pool(dsn, size=1, pulse=Pulse("admin"), limits=PATIENT) as pool,
+        pool.connection() as connection,
+    ):
         await connection.execute(statement)
 
 
 async def make_template(dsn: str) -> None:
     """The database every test's own is copied from."""
     await administer(dsn, f"CREATE DATABASE {TEMPLATE}")
-    async with open_pool(with_name(dsn, TEMPLATE), size=1, pulse=Pulse("template")) as pool:
+    async with open_pool(with_name(dsn, TEMPLATE), size=1, pulse=Pulse("template"), limits=PATIENT) as pool:
         await apply_schema(pool)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from actors.health import Pulse
 from daemon.pool import Pool, open_pool
+from tests.conftest import PATIENT
 
 SCHEMA = Path(__file__).parents[2] / "schema.sql"
 
@@ -25,7 +26,7 @@ RESET = (
 async def with_databases(dsn: str, count: int) -> AsyncIterator[list[Pool]]:
     """Open pools on so many empty indexes of the server at `dsn`."""
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(open_pool(dsn, size=1, pulse=Pulse("database")))
+        server = await stack.enter_async_context(open_pool(dsn, size=1, pulse=Pulse("database"), limits=PATIENT))
         pools = []
         for number in range(count):
             name = f"emptied_{number}"
@@ -33,7 +34,9 @@ async def with_databases(dsn: str, count: int) -> AsyncIterator[list[Pool]]:
                 known = await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name)
                 if not known:
                     await connection.execute(f"CREATE DATABASE {name}")
-            pool = await stack.enter_async_context(open_pool(at(dsn, name), size=3, pulse=Pulse("database")))
+            pool = await stack.enter_async_context(
+                open_pool(at(dsn, name), size=3, pulse=Pulse("database"), limits=PATIENT)
+            )
             await empty(pool, new=not known)
             pools.append(pool)
         yield pools
