@@ -3,8 +3,8 @@
 import os
 import signal
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -14,12 +14,12 @@ import trio_asyncio
 
 from actors.health import Pulse
 from daemon.errors import SettingsError
-from daemon.pool import LISTEN_BUFFER, Limits, Pool, open_pool
+from daemon.pool import LISTEN_BUFFER, HeldConnection, Limits, Pool, open_pool
 from forum.database import DatabaseAway, RowRefused
 from tests.conftest import TEMPLATE, administer, fresh_database, fresh_dsn, with_name
 from tests.support.waiting import until
 
-IMPATIENT = Limits(acquire_seconds=0.2, command_seconds=5, settle_seconds=0.2)
+IMPATIENT = Limits(acquire_seconds=0.2, settle_seconds=0.2)
 
 
 async def test_rows_come_back_by_name_and_place(database: Pool) -> None:
@@ -74,18 +74,16 @@ async def test_swallowed_failure_is_not_taken_for_a_commit(database: Pool) -> No
 async def test_cancelled_query_leaves_the_connection_usable(database: Pool) -> None:
     """A cancelled reader costs a statement, not a connection."""
     backend = await backend_of(database)
-    async with database.connection() as connection:
-        with trio.move_on_after(0.05):
-            await connection.execute("SELECT pg_sleep(60)")
+    async with database.connection() as connection, cut_short(database):
+        await connection.execute("SELECT pg_sleep(60)")
     assert await backend_of(database) == backend
 
 
 async def test_cancelled_transaction_rolls_back(database: Pool) -> None:
     """Also when cancelled within a statement."""
-    with trio.move_on_after(0.05):
-        async with database.transaction() as connection:
-            await connection.execute("INSERT INTO floors VALUES ('did:x', 'c', 'lost')")
-            await connection.execute("SELECT pg_sleep(60)")
+    async with cut_short(database), database.transaction() as connection:
+        await connection.execute("INSERT INTO floors VALUES ('did:x', 'c', 'lost')")
+        await connection.execute("SELECT pg_sleep(60)")
     assert await notes(database) == []
     assert await idle_in_transaction(database) == 0
 
@@ -163,9 +161,15 @@ async def test_connection_lost_between_statements(database: Pool) -> None:
 
 async def test_exhausted_pool(postgres_dsn: str) -> None:
     """Waiting for a connection has an end."""
-    async with fresh_database(postgres_dsn, size=1, limits=IMPATIENT) as pool, pool.connection():
-        with pytest.raises(DatabaseAway):
-            await backend_of(pool)
+    async with fresh_database(postgres_dsn) as lender, lender.connection() as lent, trio.open_nursery() as keepers:
+
+        async def connect() -> HeldConnection:
+            return lent  # in no time, on any machine
+
+        pool = Pool(connect, keepers, size=1, pulse=Pulse("pool"), limits=IMPATIENT)
+        async with pool.connection():
+            with pytest.raises(DatabaseAway):
+                await backend_of(pool)
 
 
 async def test_slow_statement(postgres_dsn: str) -> None:
@@ -181,11 +185,12 @@ async def test_slow_statement(postgres_dsn: str) -> None:
 @pytest.mark.slow
 async def test_backend_that_hangs_cannot_hold_a_cancelled_caller(postgres_dsn: str) -> None:
     """A stopped server process answers neither the query nor its cancellation: the connection is dropped."""
-    async with fresh_database(postgres_dsn, size=1, limits=IMPATIENT) as pool:
+    async with fresh_database(postgres_dsn, size=1, limits=Limits(settle_seconds=0.2)) as pool:
         with stopping_backends() as stop_backend:
-            with trio.move_on_after(0.1) as scope:
+            with trio.CancelScope() as scope:
                 async with pool.transaction() as connection:
                     stop_backend(await pid_of(connection))
+                    scope.deadline = trio.current_time() + 0.1
                     await connection.execute("SELECT 1")
             assert scope.cancelled_caught
             assert await eventually(pool) == 1
@@ -305,6 +310,26 @@ async def is_overflowing(payloads: trio.MemoryReceiveChannel[str]) -> bool:
     return payloads.statistics().current_buffer_used > LISTEN_BUFFER
 
 
+@asynccontextmanager
+async def cut_short(database: Pool) -> AsyncIterator[None]:
+    """Cancels the block once the server is in the midst of a statement of it."""
+
+    async def cut() -> None:
+        await until(partial(is_asleep, database))
+        nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(cut)
+        yield
+
+
+async def is_asleep(database: Pool) -> bool:
+    async with database.connection() as connection:
+        return await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database())"
+        )
+
+
 async def backend_of(pool: Pool) -> int:
     async with pool.connection() as connection:
         return await pid_of(connection)
@@ -315,7 +340,7 @@ async def pid_of(connection) -> int:
 
 
 async def kill(connection, pid: int) -> None:
-    assert await connection.fetchval("SELECT pg_terminate_backend($1, 10000)", pid)
+    assert await connection.fetchval("SELECT pg_terminate_backend($1, 60000)", pid)
 
 
 async def note(pool: Pool, text: str) -> None:
