@@ -23,7 +23,7 @@ from forum.database import Connection, DatabaseAway
 from tests.conftest import fresh_dsn
 
 ANN, BOB = "did:plc:" + "a" * 24, "did:plc:" + "b" * 24
-LEAD = "UPDATE leader SET heartbeat_at = clock_timestamp()"
+LEAD = "UPDATE leader SET heartbeat_at = clock_timestamp() + interval '1 hour'"  # fresh, however slow the commands are
 BEGUN = (
     "INSERT INTO stream (source, cursor, connected_at) VALUES ('wss://relay', 1, now())",
     "INSERT INTO forum (uri, name) VALUES ('at://did:plc:forum/space.atbb.forum.forum/self', 'Cats')",
