@@ -23,7 +23,7 @@ from tests.support.waiting import until
 
 @pytest.fixture
 async def scene(database: Pool) -> AsyncIterator[Scene]:
-    async with backfill_scene(database, "elsewhere", seconds=120) as scene:
+    async with backfill_scene(database, "elsewhere") as scene:
         yield scene
 
 

@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from daemon.pool import Pool
 from forum import jobs, ledger
@@ -15,6 +17,7 @@ from tests.standins.pds import CUT, LATEST, LIST, STATUS, Params, Record, Repo, 
 from tests.support.backfill import LITTLE, Scene, backfill_scene
 from tests.support.forum import ANN, BOB, F, tid, topic
 from tests.support.site import Reply, said
+from tests.support.waiting import until
 
 BAD = "did:plc:bad"
 KINDS = ("deactivated", "takendown", "suspended")
@@ -23,7 +26,7 @@ KINDS = ("deactivated", "takendown", "suspended")
 @pytest.fixture
 async def scene(database: Pool) -> AsyncIterator[Scene]:
     """Ann is at home, with the forum; Bob, elsewhere, is the trouble."""
-    async with backfill_scene(database, "elsewhere", "third", seconds=0.5) as scene:
+    async with backfill_scene(database, "elsewhere", "third") as scene:
         scene.member(ANN)
         scene.member(BOB, "elsewhere")
         yield scene
@@ -157,22 +160,41 @@ FAILURES: dict[str, Reply] = {
 }
 
 
+@pytest.fixture
+def clock() -> MockClock:
+    """Time passes as ever, but for leaps."""
+    return MockClock(rate=1)
+
+
 @pytest.mark.slow
-async def test_failures_are_tried_again(database: Pool) -> None:
+async def test_failures_are_tried_again(clock: MockClock, database: Pool) -> None:
     """Within the job, three times in all: those that pass leave no trace, the others are left for later."""
     names = [f"{kind}{number}" for kind in ("passes", "stays") for number in range(len(FAILURES))]
-    async with backfill_scene(database, *names, seconds=1) as scene:
+    slow = [f"did:plc:{name}" for name in names if name.endswith(str([*FAILURES].index("slow")))]
+    async with backfill_scene(database, *names, seconds=60) as scene:
         repos = {name: scene.member(f"did:plc:{name}", name) for name in names}
         for number, reply in enumerate(FAILURES.values()):
             repos[f"passes{number}"].scripts[LATEST] = at_first(2, reply)
             repos[f"stays{number}"].scripts[LATEST] = always(reply)
-        job = await scene.done(concurrency=12)
+        job_id = await scene.ask()
+        async with scene.running(concurrency=12):
+            for tries, left in ((1, slow), (2, slow), (3, slow[1:])):
+                await until(partial(all_but_these_are_done, scene, job_id, left, tries))
+                clock.jump(61)
+            job = await scene.ended(job_id)
         bad = {repo.did for name, repo in repos.items() if name.startswith("stays")}
         assert job.status == "completed"
         assert {(did, collection) for did, collection, _ in await scene.errors(job)} == {(did, None) for did in bad}
         assert await scene.stale() == bad
         assert await scene.is_in(*[repo for repo in repos.values() if repo.did not in bad])
         assert [len(scene.asked(LATEST, repo.did)) for repo in repos.values()] == [3] * len(repos)
+
+
+async def all_but_these_are_done(scene: Scene, job_id: int, dids: list[str], tries: int) -> bool:
+    """And these wait for the end of an answer."""
+    job = await scene.job(job_id)
+    are_asked = all(len(scene.asked(LATEST, did)) == tries for did in dids)
+    return are_asked and job.planned and job.dids_processed == job.dids_total - len(dids)
 
 
 @pytest.mark.slow

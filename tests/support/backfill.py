@@ -139,7 +139,7 @@ class Scene:
 
 @asynccontextmanager
 async def backfill_scene(
-    database: Pool, *servers: str, stream_is_open: Callable[[], bool] = lambda: True, seconds: float = 10, **more: Any
+    database: Pool, *servers: str, stream_is_open: Callable[[], bool] = lambda: True, seconds: float = 120, **more: Any
 ) -> AsyncIterator[Scene]:  # Any: fields of the manager
     """The forum's account lives at the first server, "home"."""
     async with (
