@@ -170,7 +170,9 @@ async def send(stream: trio.SocketStream, reply: Reply) -> None:
 
 @dataclass(slots=True)
 class Net:
-    """All of it. `log` has every request in order: server, method, account; `most_busy`: how many at a time."""
+    """All of it. `log` has every request in order: server, method, account; `most_busy`: how many at a time, where
+    repositories are.
+    """
 
     servers: dict[str, Server] = field(default_factory=dict)
     homes: dict[str, str] = field(default_factory=dict)  # DID → what its document names as its server
@@ -178,7 +180,7 @@ class Net:
     most_busy: int = 0
 
     def note_busy(self) -> None:
-        self.most_busy = max(self.most_busy, sum(server.busy for server in self.servers.values()))
+        self.most_busy = max(self.most_busy, sum(server.busy for server in self.servers.values() if server.repos))
 
     def add(self, did: str, server: str) -> Repo:
         """A new account."""
