@@ -83,6 +83,7 @@ async def test_rung_by_an_act_that_ends(database: Pool, index: Index, pulse: Pul
     await index.apply(put(ANN, 1, 1, topic()), put(BOB, 2, 2, reply(TOPIC)))
     async with trio.open_nursery() as nursery, running(index, pulse, bell):
         nursery.start_soon(run_notifier, database, ring, Pulse("notifier"))
+        await until(lambda: listening(told))
         await until(lambda: resting(pulse))
         for key, more in ((10, {}), (11, {"expiresAt": FUTURE})):
             async with database.transaction() as tx:
@@ -92,6 +93,11 @@ async def test_rung_by_an_act_that_ends(database: Pool, index: Index, pulse: Pul
             assert applied.changes.ends == bool(more)
         await until(lambda: heard(told))
         nursery.cancel_scope.cancel()
+
+
+async def listening(told: list[Changes]) -> bool:
+    """What is said before that is heard by nobody."""
+    return bool(told)
 
 
 async def heard(told: list[Changes]) -> bool:

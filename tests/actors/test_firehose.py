@@ -636,4 +636,9 @@ async def test_flood_of_changes(index: Index, clock: MockClock) -> None:
     async with scripted_stream(script) as server, following(index, clock, server, author) as pair:
         await pair.until_row(f"SELECT text = '{count - 1}' FROM posts")
         assert await index.held() == 1
+
+        async def all_are_counted() -> bool:
+            return pair.applier.counters["events"] >= count + 1
+
+        await pair.until(all_are_counted)  # what is committed is seen before who committed it hears so
         assert pair.applier.counters["events"] == count + 1
