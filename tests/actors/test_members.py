@@ -140,14 +140,16 @@ async def test_operators_session(database: Pool, members: MemberAccounts) -> Non
             await members.use(token, write)
 
 
-async def test_the_browser_goes_away(database: Pool, servers: MemberServers, members: MemberAccounts) -> None:
+async def test_the_browser_goes_away(
+    database: Pool, servers: MemberServers, members: MemberAccounts, mock_clock: MockClock
+) -> None:
     """In the middle of renewing: what the server gave is kept nonetheless, for the old tokens are gone."""
     token = await signed_in(database, servers.grant(ANN, seconds=-1))
     servers.gate = trio.Event()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(members.use, token, write)
-        while not servers.refreshed:  # noqa: ASYNC110 - the database has no event for us
-            await trio.sleep(0.001)
+        while not servers.refreshed:
+            await trio.lowlevel.checkpoint()
         nursery.cancel_scope.cancel()
         servers.gate.set()
     assert servers.of(ANN).written == []
@@ -155,7 +157,9 @@ async def test_the_browser_goes_away(database: Pool, servers: MemberServers, mem
     assert servers.refreshed == [ANN]
 
 
-async def test_others_do_not_wait_for_renewals(database: Pool, servers: MemberServers, members: MemberAccounts) -> None:
+async def test_others_do_not_wait_for_renewals(
+    database: Pool, servers: MemberServers, members: MemberAccounts, mock_clock: MockClock
+) -> None:
     """However many servers are silent: reading goes on, signed in or not, and so do writes that need none."""
     silent = [f"did:plc:silent{number}" for number in range(20)]
     tokens = [await signed_in(database, servers.grant(did, seconds=-1), did) for did in silent]
@@ -166,8 +170,8 @@ async def test_others_do_not_wait_for_renewals(database: Pool, servers: MemberSe
     async with trio.open_nursery() as nursery:
         for one in tokens:
             nursery.start_soon(members.use, one, write)
-        while len(servers.refreshed) < 3:  # noqa: ASYNC110 - as above
-            await trio.sleep(0.001)
+        while len(servers.refreshed) < 3:
+            await trio.lowlevel.checkpoint()
         await members.use(token, write)
         async with database.connection() as connection:
             for one in tokens:

@@ -5,6 +5,7 @@ handle, new connections, secrets in errors.
 
 import base64
 import logging
+import time
 import traceback
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,12 +23,13 @@ from actors.members import RENEWAL_SECONDS
 from actors.oauth import Grant, GrantOver, OAuth, SignIn
 from actors.proving import SERVERS, Proving
 from actors.resolver import Resolver
-from actors.web_client import Answer, Headers, open_web_client
+from actors.web_client import IDLE_SECONDS, Answer, Headers, open_web_client
 from forum.errors import Unavailable
 from forum.protocol.dpop import new_key, public_jwk
 from forum.protocol.oauth import SCOPE, Client, client_of
 from tests.standins.auth_server import DID, HANDLE, AuthServer, auth_server
 from tests.support.site import Reply, said
+from tests.support.waiting import LIMIT_SECONDS
 
 OTHER = "did:plc:" + "b" * 24
 PUBLIC = client_of("http://127.0.0.1:3000")
@@ -121,11 +123,13 @@ async def test_grant_can_be_kept(net: Net) -> None:
 
 
 async def test_connections_are_reused(net: Net) -> None:
+    """Unless the machine sleeps for longer than they are kept."""
+    began = time.monotonic()
     grant = await net.granted()
     for _ in range(5):
         await net.oauth.get(grant, f"{net.server.url}/xrpc/a.b.c")
     assert len(net.server.asked) > 10
-    assert net.server.connections == 1
+    assert net.server.connections <= 1 + (time.monotonic() - began) // IDLE_SECONDS
 
 
 # Nonces.
@@ -515,7 +519,7 @@ async def test_directory_is_silent(net: Net, mock_clock: MockClock) -> None:
         while not net.server.asked:
             await trio.lowlevel.checkpoint()
         mock_clock.jump(RENEWAL_SECONDS / 2)
-        await wait_all_tasks_blocked(1)
+        await wait_all_tasks_blocked(LIMIT_SECONDS)  # which takes so long only where nothing comes of it
         mock_clock.jump(RENEWAL_SECONDS)
 
     async with trio.open_nursery() as nursery:
