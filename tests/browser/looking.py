@@ -37,12 +37,13 @@ PHONE_AND_DESK = tuple(Look(width, scheme) for width in (360, 1440) for scheme i
 
 
 def barriers(page: Page) -> list[str]:
-    """Whatever keeps the page from people, however they look at it."""
+    """Whatever keeps the page from people, however they look at it, once it has its style sheets and nothing moves."""
+    page.wait_for_load_state()
     page.evaluate(axe())
     found = []
     for look in PHONE_AND_DESK:
         page.set_viewport_size({"width": look.width, "height": 800})
-        page.emulate_media(color_scheme=look.scheme)
+        page.emulate_media(color_scheme=look.scheme, reduced_motion="reduce")
         found += [f"{look}: {barrier}" for barrier in page.evaluate(RUN_AXE, RULES)]
         if (excess := page.evaluate(TOO_WIDE)) > 0:
             found.append(f"{look}: {excess} px too wide")
