@@ -47,8 +47,9 @@ def sign_in(visitor: Visitor, account: Account) -> None:
     press(visitor, "Authorize")
 
 
-def body(page: Page, number: int) -> str:
-    return page.locator(".post .body").nth(number).inner_text()
+def expect_body(page: Page, text: str) -> None:
+    """Of the first post."""
+    expect(page.locator(".post .body").first).to_have_text(text)
 
 
 def write(page: Page, label: str, text: str, button: str) -> None:
@@ -80,7 +81,7 @@ async def test_from_end_to_end(scene: Scene, chromium: Chromium, has_scripts: bo
             page.get_by_label("Title").fill("Slugs")
             write(page, "Text", "What *do* they want?", "Post")
             page.get_by_role("heading", name="Slugs").wait_for()
-            assert body(page, 0) == "What do they want?"
+            expect_body(page, "What do they want?")
 
             page.get_by_role("link", name="Quote").click()
             reply = page.get_by_label("Your reply", exact=True)
@@ -122,11 +123,11 @@ async def test_the_server_is_lost(scene: Scene, chromium: Chromium) -> None:
             trio.from_thread.run(scene.network.stop_pds, trio_token=token)
             press(someone, "Post")
             page.get_by_role("alert").get_by_text(AWAY).wait_for()
-            assert page.get_by_label("Text", exact=True).input_value() == "All my thoughts"
+            expect(page.get_by_label("Text", exact=True)).to_have_value("All my thoughts")
             trio.from_thread.run(scene.network.start_pds, trio_token=token)
             press(someone, "Post")
             page.get_by_role("heading", name="Slugs").wait_for()
-            assert body(page, 0) == "All my thoughts"
+            expect_body(page, "All my thoughts")
 
     token = trio.lowlevel.current_trio_token()
     async with open_forum(scene) as url:
@@ -166,7 +167,27 @@ async def writing(forum: Forum, chromium: Chromium) -> AsyncIterator[Callable[[W
 
 def open_topic(page: Page) -> None:
     page.get_by_role("link", name="Slugs").click()
+    wait_equipped(page)
+
+
+def reply(page: Page, text: str) -> None:
+    """Write one, and arrive at it."""
+    write(page, "Your reply", text, "Post")
+    page.locator("article:target").wait_for()
+    wait_equipped(page)
+
+
+def wait_equipped(page: Page) -> None:
+    """Until the scripts have come, and found the form for a reply."""
     page.locator("#compose-text-count").get_by_text("0 of 20,000 characters").wait_for()
+
+
+def edit(post: Locator) -> Locator:
+    """Begin to; the field, once the scripts have found it, too."""
+    post.get_by_role("link", name="Edit").click()
+    text = post.get_by_label("Text", exact=True)
+    expect(text).to_be_focused()
+    return text
 
 
 def field(page: Page) -> Locator:
@@ -191,8 +212,7 @@ async def test_a_draft(forum: Forum, chromium: Chromium) -> None:
         assert field(page).input_value() == ""
 
         page.goto(topic)
-        write(page, "Your reply", "A whole thought", "Post")
-        page.locator("article:target").wait_for()
+        reply(page, "A whole thought")
         assert field(page).input_value() == ""
         assert page.evaluate(DRAFTS) == []
 
@@ -215,7 +235,7 @@ async def test_a_draft_beside_another_tab(forum: Forum, chromium: Chromium) -> N
         page, other = ann.page, ann.context.new_page()
         open_topic(page)
         other.goto(page.url)
-        other.locator("#compose-text-count").get_by_text("0 of 20,000 characters").wait_for()
+        wait_equipped(other)
         field(page).fill("Half a thought")
         page.goto("/about")
         assert len(page.evaluate(DRAFTS)) == 1
@@ -236,7 +256,7 @@ async def test_a_draft_outlives_a_refusal(forum: Forum, chromium: Chromium) -> N
         forum.servers.of(ANN).answers["putRecord"] = httpx.Response(502)
         write(page, "Your reply", "Try me", "Post")
         page.get_by_role("alert").get_by_text(AWAY).wait_for()
-        assert field(page).input_value() == "Try me"
+        expect(field(page)).to_have_value("Try me")
         page.goto(topic)
         page.get_by_text("This is what you had begun to write.").wait_for()
         assert field(page).input_value() == "Try me"
@@ -251,10 +271,9 @@ async def test_an_edit_in_its_place(forum: Forum, chromium: Chromium) -> None:
     def walk(ann: Visitor) -> None:
         page = ann.page
         open_topic(page)
-        write(page, "Your reply", "Salt.", "Post")
+        reply(page, "Salt.")
         post = page.locator("article").nth(1)
-        post.get_by_role("link", name="Edit").click()
-        expect(post.get_by_label("Text", exact=True)).to_be_focused()
+        text = edit(post)
         expect(post.get_by_text("Salt.", exact=True).first).to_be_hidden()
         assert barriers(page) == []
         post.get_by_role("link", name="Cancel").click()
@@ -262,10 +281,11 @@ async def test_an_edit_in_its_place(forum: Forum, chromium: Chromium) -> None:
         expect(post.get_by_role("link", name="Edit")).to_be_focused()
 
         page.keyboard.press("Enter")
+        expect(text).to_be_focused()
         forum.servers.of(ANN).answers["putRecord"] = httpx.Response(502)
         write(page, "Text", "Never *salt*.", "Save")
         post.get_by_role("alert").get_by_text(AWAY).wait_for()
-        assert post.get_by_label("Text", exact=True).input_value() == "Never *salt*."
+        assert text.input_value() == "Never *salt*."
         assert barriers(page) == []
         del forum.servers.of(ANN).answers["putRecord"]
         page.get_by_role("button", name="Save", exact=True).click()
@@ -294,10 +314,9 @@ async def test_a_draft_of_an_edit(forum: Forum, chromium: Chromium) -> None:
         page = ann.page
         open_topic(page)
         topic = page.url
-        write(page, "Your reply", "Salt.", "Post")
+        reply(page, "Salt.")
         post = page.locator("article").nth(1)
-        post.get_by_role("link", name="Edit").click()
-        post.get_by_label("Text", exact=True).fill("Sugar.")
+        edit(post).fill("Sugar.")
         page.goto("/about")
         trio.from_thread.run(rewritten, "Honey.", trio_token=token)
         page.goto(topic)
@@ -331,10 +350,9 @@ async def test_previews_of_an_edit(forum: Forum, chromium: Chromium) -> None:
         page, sent = ann.page, []
         page.on("request", lambda asked: sent.append(asked.url) if asked.url.endswith("/edit") else None)
         open_topic(page)
-        write(page, "Your reply", "Salt.", "Post")
+        reply(page, "Salt.")
         post = page.locator("article").nth(1)
-        post.get_by_role("link", name="Edit").click()
-        text, button = post.get_by_label("Text", exact=True), post.get_by_role("button", name="Preview")
+        text, button = edit(post), post.get_by_role("button", name="Preview")
         text.fill("*Pepper*")
         button.click()
         shown = post.get_by_role("region", name="Preview").locator("em")
