@@ -14,7 +14,7 @@ from actors.health import Pulse
 from daemon.pool import Pool, open_pool
 from demo.daemon import running_daemon, wait_until
 from demo.xrpc import client_of
-from forum import sessions
+from forum import jobs, sessions
 from tests.browser.chromium import Chromium, visitor
 from tests.browser.looking import barriers
 from tests.e2e.scene import Scene
@@ -65,12 +65,12 @@ async def test_troubles_come_and_go(scene: Scene, chromium: Chromium) -> None:
             assert barriers(page) == []
 
             see(page, STREAM_AWAY, lambda: meanwhile(scene.network.stop_pds))
+            assert barriers(page) == []  # this can take as long as it likes: an actor must not crash all the time
             unsee(page, STREAM_AWAY, lambda: meanwhile(scene.network.start_pds))
 
             meanwhile(do, "ALTER TABLE former_handles RENAME TO hidden")
             meanwhile(do, "ALTER TABLE accounts RENAME COLUMN refresh_failures TO failures")
             see(page, CRASHED, lambda: meanwhile(do, "NOTIFY atbb_changes, 'all'"))
-            assert barriers(page) == []
             meanwhile(do, "ALTER TABLE accounts RENAME COLUMN failures TO refresh_failures")
             unsee(page, CRASHED, lambda: meanwhile(do, "ALTER TABLE hidden RENAME TO former_handles"))
             expect(page.get_by_text("restarted").first).to_be_visible()
@@ -103,23 +103,27 @@ async def test_a_server_is_left_alone(scene: Scene, chromium: Chromium) -> None:
     token = trio.lowlevel.current_trio_token()
     async with scene.network.with_new_pds() as other, client_of(other.pds) as elsewhere:
         lost = [(await elsewhere.account("lost")).did for _ in range(6)]
-        await other.stop_pds()
         async with running_daemon(scene.settings(BACKFILL_DIDS=",".join(lost))) as daemon:
-            await wait_until(daemon.follows)
-            async with scene.index.transaction() as tx:
-                session = await sessions.create(tx, scene.forum.did, timedelta(days=1))
-
-            def walk(browser: Browser) -> None:
-                with visitor(browser, daemon.url) as owner:
-                    owner.plant(COOKIE, session, daemon.url)
-                    owner.page.goto("/admin/actors")
-                    owner.page.locator(".troubles").get_by_text(PARKED).wait_for()
-                    assert owner.page.locator(".troubles").get_by_text(other.pds.url).count() == 1
-                    unsee(owner.page, PARKED, lambda: trio.from_thread.run(other.start_pds, trio_token=token))
 
             async def all_are_visited() -> bool:
                 async with scene.index.connection() as connection:
                     return bool(await connection.fetchval("SELECT bool_and(status = 'completed') FROM backfills"))
 
+            async def lose() -> None:
+                await other.stop_pds()
+                async with scene.index.transaction() as tx:
+                    await jobs.start(tx, "full_sync")
+
+            def walk(browser: Browser) -> None:
+                with visitor(browser, daemon.url) as owner:
+                    owner.plant(COOKIE, session, daemon.url)
+                    owner.page.goto("/admin/actors")  # before, for that server is given up some seconds later
+                    trio.from_thread.run(lose, trio_token=token)
+                    owner.page.locator(".troubles li", has_text=PARKED).filter(has_text=other.pds.url).wait_for()
+                    unsee(owner.page, PARKED, lambda: trio.from_thread.run(other.start_pds, trio_token=token))
+
+            await wait_until(all_are_visited)
+            async with scene.index.transaction() as tx:
+                session = await sessions.create(tx, scene.forum.did, timedelta(days=1))
             await chromium.run(walk)
             await wait_until(all_are_visited)

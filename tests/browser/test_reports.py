@@ -157,6 +157,8 @@ async def test_in_a_dialog(furnished: Pool, chromium: Chromium) -> None:
             dialog.get_by_role("button", name="Send report").click()
             page.get_by_role("heading", name="Thank you").wait_for()
             page.get_by_role("link", name="Back to the post").click()
+            page.locator("article:target").wait_for()
+            page.wait_for_load_state()  # else the next link, too, leads to a page of its own
             page.locator("article:target").get_by_role("link", name="Report").click()
             dialog.get_by_role("heading", name="Thank you").wait_for()
             here = page.url
