@@ -26,7 +26,7 @@ async def test_demo() -> None:
             said = await read_until(process, "Ctrl-C:\n\n", "/metrics\n")
         assert len(re.findall(r"^space\.atbb\..* equal$", said, re.MULTILINE)) == 11
         urls = re.findall(r"http://127\.0\.0\.1:\d+\S*$", said, re.MULTILINE)
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS, trust_env=False) as http:
             for url in urls:
                 assert (await http.get(url)).status_code == 200
             process.send_signal(signal.SIGINT)

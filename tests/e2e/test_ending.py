@@ -2,6 +2,7 @@
 
 import json
 import signal
+from functools import partial
 
 import pytest
 import trio
@@ -22,14 +23,14 @@ async def test_stops_under_load_and_continues(scene: Scene) -> None:
     async with under_load(scene, seed=1) as load:
         for number in (signal.SIGTERM, signal.SIGINT):
             async with scene.daemon() as daemon:
+                await wait_until(partial(is_past, scene, stopped_at))
                 await load.wait_writes(30)
                 assert await daemon.end(number) == 0
                 assert stopped_at in connected_at(daemon)
             stopped_at = await stored_cursor(scene)
-            assert stopped_at > 0
     async with scene.daemon() as daemon:
         await scene.wait_equal()
-        assert stopped_at in connected_at(daemon)
+        await wait_until(lambda: has_connected(daemon, stopped_at))
 
 
 async def test_second_signal_ends_at_once(scene: Scene) -> None:
@@ -57,7 +58,15 @@ async def serves(daemon: Daemon) -> bool:
 
 async def stored_cursor(scene: Scene) -> int:
     async with scene.index.connection() as connection:
-        return int(await connection.fetchval("SELECT cursor FROM stream"))
+        return int(await connection.fetchval("SELECT cursor FROM stream") or 0)
+
+
+async def is_past(scene: Scene, cursor: int) -> bool:
+    return await stored_cursor(scene) > cursor
+
+
+async def has_connected(daemon: Daemon, cursor: int) -> bool:
+    return cursor in connected_at(daemon)
 
 
 def connected_at(daemon: Daemon) -> list[int]:

@@ -2,12 +2,14 @@
 
 import pytest
 
+from demo.daemon import wait_until
 from demo.records import board, grant, membership, mod_action, named, reaction, reply, topic
 from demo.xrpc import Change, Ref
 from forum.permissions import MEMBER
 from forum.records.names import BOARD, CATEGORY, FORUM, GRANT, MEMBERSHIP, MOD_ACTION, POST, REACTION, ROLE
 from forum.records.syntax import tid_of
 from tests.e2e.scene import Scene, found
+from tests.e2e.test_crashes import has_health
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
@@ -29,7 +31,7 @@ async def test_forum_appears(scene: Scene) -> None:
             2,
         )
         assert [found["uri"] for found in await scene.topics(daemon)] == [after.uri, before.uri]
-        assert await daemon.health() == "degraded"  # only the agent is not there: this daemon reads
+        await wait_until(lambda: has_health(daemon, "degraded"))  # only the agent is not there: this daemon reads
 
 
 async def test_changes_follow(scene: Scene) -> None:

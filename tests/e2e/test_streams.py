@@ -8,6 +8,7 @@ from demo.daemon import wait_until
 from demo.xrpc import Account
 from tests.e2e.load import under_load
 from tests.e2e.scene import Scene, found
+from tests.e2e.test_crashes import has_health
 from tests.standins.jetstream import NSID, jetstream_of
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
@@ -31,7 +32,7 @@ async def test_jetstream(scene: Scene, path: str) -> None:
             await load.wait_writes(60)
         async with scene.daemon(**stream) as daemon:
             await scene.wait_equal()
-            assert await daemon.health() == "degraded"
+            await wait_until(lambda: has_health(daemon, "degraded"))
 
 
 async def refounded(scene: Scene, forum: Account) -> Scene:
