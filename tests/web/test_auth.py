@@ -341,14 +341,21 @@ async def test_too_often(scene: Scene, ann: Repo) -> None:
     """429 with a time to wait, for this client; behind a proxy that is trusted others are told from it."""
     site = replace(LOCAL, trusted_proxies=(ip_network("127.0.0.1"),))
     async with scene.browser(site=site) as browser:
-        asked = [await tried(browser, "203.0.113.7") for _ in range(SIGN_INS_A_MINUTE + 1)]
-        assert {response.status_code for response in asked[:-1]} == {400}
-        assert asked[-1].status_code == 429
-        assert 1 <= int(asked[-1].headers["retry-after"]) <= 60
-        assert "please try again in" in asked[-1].json()["error"]
+        assert len(await until_too_often(browser, "203.0.113.7")) >= SIGN_INS_A_MINUTE
         assert (await tried(browser, "203.0.113.8")).status_code == 400
-        assert (await tried(browser, "203.0.113.9, 203.0.113.7")).status_code == 429
+        assert len(await until_too_often(browser, "203.0.113.9, 203.0.113.7")) < SIGN_INS_A_MINUTE
         assert (await browser.get("/api/auth/session")).status_code == 401
+
+
+async def until_too_often(browser: httpx.AsyncClient, client: str) -> list[int]:
+    """The answers before the one that says so; slow as we may be, some more than a minute's are forgiven meanwhile."""
+    taken: list[int] = []
+    while (response := await tried(browser, client)).status_code != 429:
+        taken.append(response.status_code)
+    assert 1 <= int(response.headers["retry-after"]) <= 60
+    assert "please try again in" in response.json()["error"]
+    assert set(taken) <= {400}
+    return taken
 
 
 async def tried(browser: httpx.AsyncClient, client: str) -> httpx.Response:

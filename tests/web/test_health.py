@@ -1,4 +1,7 @@
-"""What the process tells of itself: to people, to whoever restarts or routes to it, to Prometheus."""
+"""What the process tells of itself: to people, to whoever restarts or routes to it, to Prometheus.
+
+Where there is a database the clock stands still: it is asked with a limit, and must not seem away because it is slow.
+"""
 
 import re
 from contextlib import asynccontextmanager
@@ -51,7 +54,7 @@ async def metrics_of(client: httpx.AsyncClient) -> dict[tuple[str, ...], float]:
     return {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
 
 
-async def test_health(client: httpx.AsyncClient, board: Board, rows: Rows) -> None:
+async def test_health(mock_clock: MockClock, client: httpx.AsyncClient, board: Board, rows: Rows) -> None:
     """All is well but that nobody is signed in for the forum, so it can only be read."""
     connect(board)
     await rows.run("INSERT INTO repos (did, stale_since) VALUES ('did:plc:ann', now())")
@@ -124,7 +127,9 @@ async def test_health(client: httpx.AsyncClient, board: Board, rows: Rows) -> No
         ),
     ],
 )
-async def test_forum_account(database: Pool, board: Board, state: AgentState, status: str, shape: object) -> None:
+async def test_forum_account(
+    mock_clock: MockClock, database: Pool, board: Board, state: AgentState, status: str, shape: object
+) -> None:
     """All is well when it is signed in; otherwise what is known of when and why."""
     connect(board)
     async with client_of(make_app(database, board, SITE, account=ForumAccount(state))) as client:
@@ -165,7 +170,7 @@ async def test_alive() -> None:
         assert (await client.get("/healthz")).status_code == 200
 
 
-async def test_ready(client: httpx.AsyncClient, rows: Rows) -> None:
+async def test_ready(mock_clock: MockClock, client: httpx.AsyncClient, rows: Rows) -> None:
     """Ready with a database that has our tables."""
     assert (await client.get("/readyz")).status_code == 200
 
@@ -184,7 +189,7 @@ async def test_not_ready(autojump_clock: MockClock, database: object) -> None:
         assert response.json()["error"].startswith("The database does not answer")
 
 
-async def test_metrics(client: httpx.AsyncClient, board: Board, rows: Rows) -> None:
+async def test_metrics(mock_clock: MockClock, client: httpx.AsyncClient, board: Board, rows: Rows) -> None:
     """The board, the pool and the index, under the names of the Prometheus conventions."""
     connect(board)
     firehose = board.pulse("firehose")
@@ -213,7 +218,7 @@ async def test_metrics(client: httpx.AsyncClient, board: Board, rows: Rows) -> N
     assert metrics["atbb_pool_size", "here"] >= 1
 
 
-async def test_other_processes(client: httpx.AsyncClient, rows: Rows, database: Pool) -> None:
+async def test_other_processes(mock_clock: MockClock, client: httpx.AsyncClient, rows: Rows, database: Pool) -> None:
     """One that follows the network for all of them is told of, whichever is asked; one that fell silent is not."""
     there = Board("there")
     connect(there)
@@ -235,7 +240,9 @@ async def test_other_processes(client: httpx.AsyncClient, rows: Rows, database: 
 
 
 @pytest.mark.parametrize("name", ["grafana.json", "alerts.yml"])
-async def test_what_is_watched_is_there(client: httpx.AsyncClient, board: Board, name: str) -> None:
+async def test_what_is_watched_is_there(
+    mock_clock: MockClock, client: httpx.AsyncClient, board: Board, name: str
+) -> None:
     """Dashboard and alert rules name metrics, and labels, that are told."""
     connect(board)
     firehose = board.pulse("firehose")

@@ -1,6 +1,7 @@
-"""Posts are made into HTML one after the other, and nobody's work is lost."""
+"""Posts are made into HTML one after the other, and nobody's work is lost, where keeping it has time enough."""
 
 import trio
+from trio.testing import MockClock
 
 from daemon.pool import Pool
 from forum.reads.bodies import Body
@@ -22,7 +23,7 @@ async def bodies_of(index: Index) -> list[Body]:
     ]
 
 
-async def test_all_are_kept(database: Pool) -> None:
+async def test_all_are_kept(mock_clock: MockClock, database: Pool) -> None:
     """What has been kept is not made again."""
     index = Index(database)
     bodies = await bodies_of(index)
@@ -31,7 +32,7 @@ async def test_all_are_kept(database: Pool) -> None:
     assert await index.one(KEPT) == POSTS
 
 
-async def test_a_reader_who_gives_up(database: Pool) -> None:
+async def test_a_reader_who_gives_up(mock_clock: MockClock, database: Pool) -> None:
     """Others are served between two posts; what was made until then is kept, and the next reader goes on from there."""
     index = Index(database)
     bodies = await bodies_of(index)
