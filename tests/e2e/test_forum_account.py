@@ -15,6 +15,7 @@ from demo.xrpc import Account, Pds
 from forum.permissions import BUILT_IN, MANAGE_ROLES
 from forum.records.names import BOARD, CATEGORY, FORUM, FORUM_COLLECTIONS, GRANT, ROLE
 from tests.e2e.scene import Scene
+from tests.support.truth import wait_equal
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
@@ -74,12 +75,8 @@ async def test_founding(network: Network, pds: Pds, scene: Scene) -> None:
     assert await held(pds, account.did) == first
 
     async with running_daemon(settings) as daemon:
-
-        async def is_shown() -> bool:
-            boards = (await daemon.get("/api/boards"))["boards"]
-            return [board["name"] for board in boards] == ["Chat"]
-
-        await wait_until(is_shown)
+        await wait_equal(scene.index, pds, account.did, scene.server_dsn)
+        assert [board["name"] for board in (await daemon.get("/api/boards"))["boards"]] == ["Chat"]
         assert (await daemon.get("/api/forum"))["name"] == "A Fresh Forum"
         await sign_in(daemon, settings, owner.did)
         me = await daemon.get("/api/admin/members/me")
@@ -184,7 +181,7 @@ async def test_categories_and_boards(scene: Scene) -> None:
     await scene.topic(author, "In the way")
     async with running_daemon(settings) as daemon:
         await wait_agent(daemon, "authenticated")
-        await wait_until(lambda: has_topics(scene, daemon))
+        await scene.wait_equal()
         await sign_in(daemon, settings, scene.forum.did)
 
         made = await call(daemon, "POST", "categories", 201, name="New", description="Fresh", sortOrder=7)
@@ -267,10 +264,6 @@ async def test_first_roles(scene: Scene) -> None:
         assert sorted(set(names) - {"One", "Two"}) == sorted(BUILT_IN)
         assert len(names) == len(BUILT_IN) + statuses.count(201)
         await scene.wait_equal()
-
-
-async def has_topics(scene: Scene, daemon: Daemon) -> bool:
-    return bool(await scene.topics(daemon))
 
 
 async def sign_in(daemon: Daemon, settings: dict[str, str], did: str) -> None:

@@ -8,6 +8,7 @@ import trio
 
 from demo.daemon import PROGRAM, running_daemon, settings_for, wait_until
 from tests.e2e.scene import Scene
+from tests.e2e.test_ending import serves
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
@@ -18,6 +19,7 @@ async def test_signs_in_and_runs_a_backfill(scene: Scene) -> None:
     """A session for the API, and a backfill watched to its end in both ways."""
     settings = settings_for(scene.network, scene.forum.did, scene.data_dir)
     async with running_daemon(settings) as daemon:
+        await wait_until(lambda: serves(daemon))
         token = (await atbb("session", "create", "--did", scene.forum.did, settings=settings)).stdout.decode().strip()
         daemon.http.cookies.set("atbb_session", token)
 

@@ -10,7 +10,7 @@ import pytest
 from actors.oauth import Grant, GrantOver, OAuth
 from actors.resolver import Resolver
 from actors.web_client import open_web_client
-from demo.daemon import Daemon, running_daemon
+from demo.daemon import Daemon, running_daemon, wait_until
 from demo.oauth import open_page, query_of
 from demo.records import membership
 from demo.xrpc import Account
@@ -163,7 +163,13 @@ async def public_forum(scene: Scene, origin: str, **more: str) -> AsyncIterator[
     """A daemon that members' servers reach by https."""
     async with scene.daemon(OAUTH_PUBLIC_URL=origin, **more) as daemon:
         await scene.network.map(origin, daemon.url)
+        await wait_until(lambda: shows_its_keys(daemon))
         yield daemon
+
+
+async def shows_its_keys(daemon: Daemon) -> bool:
+    """Which are in the database, and that is read only when it is there."""
+    return (await daemon.http.get(f"{daemon.url}/oauth/jwks.json")).status_code == 200
 
 
 async def test_in_public(scene: Scene) -> None:

@@ -12,7 +12,7 @@ import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import MockClock
 
 from actors.health import Board, Pulse
 from actors.notifier import run_notifier
@@ -321,21 +321,23 @@ async def test_a_change_while_the_policy_is_read(forum: Forum) -> None:
     @dataclass
     class Slow:
         database: Database
+        has_read: trio.Event
         may_go_on: trio.Event
 
         @asynccontextmanager
         async def connection(self) -> AsyncIterator[Connection]:
             async with self.database.connection() as connection:
                 yield connection
+                self.has_read.set()
                 await self.may_go_on.wait()
 
         transaction = connection
 
-    slow = Slow(forum.index.database, trio.Event())
+    slow = Slow(forum.index.database, trio.Event(), trio.Event())
     looks = Looks(slow, F)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(looks.now)
-        await wait_all_tasks_blocked(0.05)
+        await slow.has_read.wait()
         await forum.index.apply(put(F, "self", 9, policy(DAWN, DUSK), collection=THEME_POLICY))
         looks.drop(Changes(all=True))
         slow.may_go_on.set()
