@@ -82,7 +82,7 @@ def running_chromium() -> Iterator[Chromium]:
         playwright = thread.submit(sync_playwright().start).result()
         try:
             # Without its sandbox, which root cannot have: nobody but the tests is visited.
-            launch = partial(playwright.chromium.launch, executable_path=program, args=ARGUMENTS)
+            launch = partial(playwright.chromium.launch, executable_path=program, args=ARGUMENTS, timeout=PATIENCE_MS)
             browser = thread.submit(launch).result()
             yield Chromium(thread, browser)
             thread.submit(browser.close).result()
