@@ -156,7 +156,7 @@ async def test_cancelled_job_leaves_its_gap(scene: Scene) -> None:
         await scene.topic(await scene.member(f"member{number}"), "One topic")
     async with jetstream_of(scene.pds.address.url) as stream:
         source = {"FIREHOSE_URL": f"{stream.url}/subscribe"}
-        async with scene.daemon(**source, BACKFILL_RATE_LIMIT="3", BACKFILL_CONCURRENCY="1"):
+        async with scene.daemon(**source, BACKFILL_RATE_LIMIT="2", BACKFILL_CONCURRENCY="1"):
             await wait_until(lambda: is_under_way(scene, 1))
             async with scene.index.transaction() as tx:
                 running = await jobs.current(tx)
