@@ -58,10 +58,10 @@ async def test_the_description_is_true(scene: Scene, tmp_path: Path) -> None:
     async with running_daemon(with_password(scene)) as daemon, open_browser(daemon.url) as owner:
         await wait_agent(daemon, "authenticated")
         await scene.wait_equal()
+        await owner.sign_in(scene.forum)  # before so many have been asked for that one has to wait
         config = tmp_path / "schemathesis.toml"
         await trio.Path(config).write_text(config_for(await known(scene, daemon, ann.did)))
         await hold(daemon, config)
-        await owner.sign_in(scene.forum)
         cookie = owner.http.cookies[COOKIE]
         await hold(daemon, config, "--header", f"Cookie: {COOKIE}={cookie}", *excluded(ENDS_THE_SESSION))
         assert await acts(scene) >= {"addTheme", "changeForum", "hide", "pin"}
