@@ -18,7 +18,8 @@ NETWORK = tests/network
 COLLECTION = bruno
 BROWSER = tests/browser
 AUDITOR = bench/npm
-PYTEST_ARGS ?= -n 2 --dist worksteal
+# One more than the cores of a small machine: a third of its time a test waits for others.
+PYTEST_ARGS ?= -n 3 --dist worksteal
 KILLS ?= 50
 BACKFILL_KILLS ?= 30
 API_EXAMPLES ?= 100
