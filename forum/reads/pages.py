@@ -106,7 +106,7 @@ async def topic_page(
         return None
     start = after or place_after(row, offset, BEFORE_OLDEST)
     rows = await connection.fetch(REPLIES, row["uri"], start.at, start.uri, limit, row["lock"]) if start else ()
-    kept, following = cut(rows, limit)
+    kept, following = cut(rows, limit, offset=offset)
     return TopicPage(topic=_topic(row), replies=tuple(map(_reply, kept)), next=following)
 
 

@@ -27,9 +27,14 @@ def place_after(row: Row, offset: int, first: Place) -> Place | None:
     return None if row["before_uri"] is None else Place(row["before_pinned"], row["before_at"], row["before_uri"])
 
 
-def cut(rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], Place | None]:
-    """The rows of a page, and where the next begins: tombstones after the last of the others are the next one's."""
+def cut(rows: Sequence[Row], limit: int, *, offset: int) -> tuple[Sequence[Row], Place | None]:
+    """The rows of a page, and where the next begins: tombstones after the last of the others are the next one's.
+
+    Those after the very last of all were told with it: beyond what an offset passes over they are no page of their own.
+    """
     others = [n for n, row in enumerate(rows) if not row["deleted"]]
+    if offset and not others:
+        return (), None
     if len(others) <= limit:
         return rows, None
     last = rows[others[limit - 1]]

@@ -135,7 +135,8 @@ async def topics_of(
     if board is None:
         return None
     start = after or place_after(board, offset, BEFORE_NEWEST)
-    kept, following = cut(await _topics(connection, board["uri"], sort, start, limit) if start else (), limit)
+    rows = await _topics(connection, board["uri"], sort, start, limit) if start else ()
+    kept, following = cut(rows, limit, offset=offset)
     return TopicList(
         topics=tuple(topic_from(row, board_id=board["id"], board_uri=board["uri"]) for row in kept),
         total=board["topic_count"],
