@@ -8,6 +8,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.runtime import Context
 
+from forum.ordering import LARGEST
 from web.pages import links
 from web.pages.assets import asset_path
 from web.pages.swatches import swatch_of
@@ -58,6 +59,7 @@ def environment() -> Environment:
         hue_of=links.hue_of,
         identity_url=links.identity_url,
         initial_of=links.initial_of,
+        largest_number=LARGEST,
         moderates=moderates,
         name_of=links.name_of,
         paged=links.paged,
